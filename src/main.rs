@@ -1,0 +1,2 @@
+//! Starts the program: arguments in, exit code out.
+fn main() {}
