@@ -5,31 +5,18 @@
 #![forbid(unsafe_code)]
 
 // The operator's door: commands.
-pub mod cli;
 // The building: listeners, router, clockwork.
-pub mod server;
 // The doors: relying parties, a browser signing in, a person's own pages.
-pub mod account;
-pub mod oauth;
-pub mod sign_in;
 // What the doors share: extractors, pages, error responses.
-pub mod web;
 // The rules that need the database: what a token request redeems; rules about people.
-pub mod grants;
-pub mod identity;
 // The handles that every request needs.
-pub mod app;
 // Services.
-pub mod keys;
-pub mod outbound;
-pub mod store;
-pub mod telemetry;
-pub mod templates;
 // The ground: rules of the RFCs, configuration, paths, secrets, time.
 pub mod protocol;
 
 pub mod config;
 pub mod paths;
 pub mod secret;
+pub mod waiting;
 
 pub mod clock;

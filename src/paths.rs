@@ -39,6 +39,15 @@ pub const ACCOUNT: &str = "/account";
 /// The overview of a person's account.
 pub const ACCOUNT_SECURITY: &str = "/account/security";
 
+/// The pages that signing in may lead to; no other address is followed.
+pub const PAGES: [&str; 1] = [ACCOUNT_SECURITY];
+
+/// The operator's logo (`branding.logo`).
+pub const BRAND_LOGO: &str = "/assets/logo";
+
+/// The logo of an application, from our own origin.
+pub const LOGO: &str = "/logos/{client_id}";
+
 /// Style sheets, scripts, icons.
 pub const ASSETS: &str = "/assets/{*path}";
 
@@ -53,6 +62,13 @@ pub const METRICS: &str = "/metrics";
 #[must_use]
 pub fn absolute(issuer: &str, path: &str) -> String {
     format!("{}{path}", issuer.trim_end_matches('/'))
+}
+
+/// The address of an application's logo.
+#[must_use]
+pub fn logo_of(client_id: &str) -> String {
+    let encoded: String = url::form_urlencoded::byte_serialize(client_id.as_bytes()).collect();
+    format!("/logos/{}", encoded.replace('+', "%20"))
 }
 
 /// The address at which a browser goes on with the authorization request `id`.

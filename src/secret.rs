@@ -38,14 +38,12 @@ impl Random {
     /// # Panics
     /// If the operating system has no randomness to give: nothing secure can be done then.
     #[must_use]
-    #[expect(clippy::panic, reason = "without randomness no answer would be a safe one")]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         match self {
             Self::System => {
-                if SystemRandom::new().fill(&mut bytes).is_err() {
-                    panic!("the operating system gave no randomness");
-                }
+                let filled = SystemRandom::new().fill(&mut bytes);
+                assert!(filled.is_ok(), "the operating system gave no randomness");
             }
             Self::Seeded { seed, taken } => {
                 for chunk in bytes.chunks_mut(digest::SHA256_OUTPUT_LEN) {
