@@ -11,6 +11,7 @@
 // The rules that need the database: what a token request redeems; rules about people.
 // The handles that every request needs.
 // Services.
+pub mod store;
 // The ground: rules of the RFCs, configuration, paths, secrets, time.
 pub mod protocol;
 

@@ -1,1 +1,185 @@
-//! To be written.
+//! All SQL: one file for each family of tables, its records above it; here the database itself.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::Any;
+use sqlx::pool::PoolConnection;
+
+pub mod authorization_requests;
+pub mod authorizations;
+pub mod clients;
+pub mod consents;
+pub mod credentials;
+mod engine;
+mod error;
+pub mod events;
+mod group_commit;
+pub mod instance;
+mod migrate;
+pub mod pending_sign_ins;
+mod postgres;
+mod revisions;
+pub mod revoked_tokens;
+mod row;
+pub mod sessions;
+pub mod signing_keys;
+mod sqlite;
+pub mod standing;
+pub mod used_assertions;
+pub mod users;
+
+pub use error::StoreError;
+pub use standing::{Live, Revision, Standing};
+
+use engine::Engine;
+use group_commit::GroupWrite;
+use postgres::PostgresWrite;
+use revisions::RevisionReader;
+use standing::LiveCache;
+
+/// A connection to either engine: what every function of this room takes first.
+pub type Db = sqlx::AnyConnection;
+
+/// The connections of one node, unless its operator says otherwise.
+const CONNECTIONS: u32 = 10;
+
+/// The database: SQLite in this process, or PostgreSQL. A handle; clones share all.
+#[derive(Clone, Debug)]
+pub struct Store {
+    engine: Engine,
+    cache: LiveCache,
+}
+
+/// What the store did since it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Transactions that were committed; on SQLite several writes may share one.
+    pub commits: u64,
+    /// Reads of the revision that caches are checked against.
+    pub revision_reads: u64,
+}
+
+impl Store {
+    /// [`Store::open_with`] the usual number of connections.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::open_with(url, CONNECTIONS).await
+    }
+
+    /// Opens the database at `url`, `sqlite://…` or `postgres://…`, with at most so many
+    /// connections; makes an SQLite file if there is none. Call [`Store::migrate`] before anything
+    /// else.
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let engine = Engine::open(url, connections).await?;
+        let cache = LiveCache::new(RevisionReader::start(engine.clone()));
+        Ok(Self { engine, cache })
+    }
+
+    /// Whether `url` names an SQLite file that is not there yet.
+    #[must_use]
+    pub fn is_absent(url: &str) -> bool {
+        url.strip_prefix("sqlite://").is_some_and(|path| {
+            let path = path.split('?').next().unwrap_or_default();
+            !path.contains(":memory:") && !std::path::Path::new(path).exists()
+        })
+    }
+
+    /// Brings the schema up to date; other nodes may do the same at the same time.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.engine).await
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<Read, StoreError> {
+        Ok(Read { connection: self.engine.readers().acquire().await? })
+    }
+
+    /// A transaction for writing. Nothing of it counts before [`Write::commit`] returned `Ok`;
+    /// dropped, it never was. Hash no password and call no other machine while you hold one, and
+    /// end it after the first error.
+    pub async fn write(&self) -> Result<Write, StoreError> {
+        let lease = match &self.engine {
+            Engine::Sqlite(sqlite) => Lease::Sqlite(sqlite.writer.write().await?),
+            Engine::Postgres(postgres) => Lease::Postgres(postgres.write().await?),
+        };
+        Ok(Write { lease })
+    }
+
+    /// Whether the database answers.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.cache.check().await
+    }
+
+    /// Waits for the writes under way and closes all connections.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+
+    /// What the store did so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters { commits: self.engine.commits(), revision_reads: self.cache.revision_reads() }
+    }
+}
+
+/// A connection for reading; SQLite refuses any write on it.
+#[derive(Debug)]
+pub struct Read {
+    connection: PoolConnection<Any>,
+}
+
+impl Deref for Read {
+    type Target = Db;
+    fn deref(&self) -> &Db {
+        &self.connection
+    }
+}
+
+impl DerefMut for Read {
+    fn deref_mut(&mut self) -> &mut Db {
+        &mut self.connection
+    }
+}
+
+/// A transaction.
+#[derive(Debug)]
+#[must_use = "a write that is not committed never was"]
+pub struct Write {
+    lease: Lease,
+}
+
+#[derive(Debug)]
+enum Lease {
+    Sqlite(GroupWrite),
+    Postgres(PostgresWrite),
+}
+
+impl Write {
+    /// Makes the transaction durable. After an error it most likely never was, but that is
+    /// certain only when the database can be asked again.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.lease {
+            Lease::Sqlite(write) => write.commit().await,
+            Lease::Postgres(write) => write.commit().await,
+        }
+    }
+}
+
+impl Deref for Write {
+    type Target = Db;
+    fn deref(&self) -> &Db {
+        match &self.lease {
+            Lease::Sqlite(write) => write.db(),
+            Lease::Postgres(write) => write.db(),
+        }
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut Db {
+        match &mut self.lease {
+            Lease::Sqlite(write) => write.db_mut(),
+            Lease::Postgres(write) => write.db_mut(),
+        }
+    }
+}

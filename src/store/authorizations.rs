@@ -1,0 +1,327 @@
+//! One approval turned into tokens; every token hangs on it, so that one statement kills them all.
+
+use crate::clock::Timestamp;
+use crate::protocol::claims::ClaimsRequest;
+use crate::protocol::scope::Scope;
+
+use super::row::{record, to_json};
+use super::{Db, StoreError, revisions, revoked_tokens};
+
+/// One completed request for authorization, under a consent and a browser session.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// The record's id.
+    pub id: String,
+    /// The consent it stands under.
+    pub consent_id: String,
+    /// Who allowed it.
+    pub user_id: String,
+    /// Whom.
+    pub client_id: String,
+    /// In which browser session.
+    pub session_id: String,
+    /// What.
+    pub scope: Scope,
+    /// Single claims that were asked for (OpenID Connect Core §5.5).
+    pub claims: ClaimsRequest,
+    /// The resources it is for (RFC 8707), separated by spaces.
+    pub resource: String,
+    /// The `nonce` of the request.
+    pub nonce: Option<String>,
+    /// When the person last had proven who they are.
+    pub auth_time: Timestamp,
+    /// The authentication context class then.
+    pub acr: String,
+    /// The authentication methods then, separated by spaces.
+    pub amr: String,
+    /// When it was allowed to outlive the session (`offline_access`).
+    pub offline_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its code was redeemed.
+    pub redeemed_at: Option<Timestamp>,
+    /// When it ends whatever happens.
+    pub expires_at: Timestamp,
+    /// When it ends unless a refresh token is used.
+    pub idle_expires_at: Timestamp,
+    /// The generation of the refresh token that is good; the first is 1.
+    pub generation: i64,
+    /// The generation before the last rotation.
+    pub previous_generation: Option<i64>,
+    /// When the last rotation was.
+    pub rotated_at: Option<Timestamp>,
+    /// The highest generation of which a token was seen; 1 at first.
+    pub seen_generation: i64,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Why.
+    pub revoke_reason: Option<String>,
+}
+
+record!(Authorization in "authorizations" by id {
+    id, consent_id, user_id, client_id, session_id, scope as scope, claims as json, resource,
+    nonce, auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at,
+    generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason,
+});
+
+impl Authorization {
+    /// Reads the authorization's columns of a join.
+    pub(super) fn joined(row: &sqlx::any::AnyRow) -> sqlx::Result<Self> {
+        Self::read(row, "")
+    }
+}
+
+/// Adds an authorization.
+pub async fn insert(db: &mut Db, authorization: &Authorization) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO authorizations (id, consent_id, user_id, client_id, session_id, scope, \
+         claims, resource, nonce, auth_time, acr, amr, offline_at, created_at, redeemed_at, \
+         expires_at, idle_expires_at, generation, previous_generation, rotated_at, \
+         seen_generation, revoked_at, revoke_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+         $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+    )
+    .bind(&authorization.id)
+    .bind(&authorization.consent_id)
+    .bind(&authorization.user_id)
+    .bind(&authorization.client_id)
+    .bind(&authorization.session_id)
+    .bind(authorization.scope.to_string())
+    .bind(to_json(&authorization.claims)?)
+    .bind(&authorization.resource)
+    .bind(&authorization.nonce)
+    .bind(authorization.auth_time)
+    .bind(&authorization.acr)
+    .bind(&authorization.amr)
+    .bind(authorization.offline_at)
+    .bind(authorization.created_at)
+    .bind(authorization.redeemed_at)
+    .bind(authorization.expires_at)
+    .bind(authorization.idle_expires_at)
+    .bind(authorization.generation)
+    .bind(authorization.previous_generation)
+    .bind(authorization.rotated_at)
+    .bind(authorization.seen_generation)
+    .bind(authorization.revoked_at)
+    .bind(&authorization.revoke_reason)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The authorization of this id, revoked or not.
+pub async fn find(db: &mut Db, id: &str) -> Result<Option<Authorization>, StoreError> {
+    let authorization = sqlx::query_as(
+        "SELECT id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
+         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
+         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason \
+         FROM authorizations WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    Ok(authorization)
+}
+
+/// Notes that the code was redeemed; `false` when it was before, or the authorization is revoked.
+pub async fn mark_redeemed(db: &mut Db, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE authorizations SET redeemed_at = $2 \
+         WHERE id = $1 AND redeemed_at IS NULL AND revoked_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Replaces the refresh token of generation `from` by the next one; `None` when another call was
+/// faster or the authorization is revoked.
+pub async fn rotate(
+    db: &mut Db,
+    id: &str,
+    from: i64,
+    now: Timestamp,
+    idle_expires_at: Timestamp,
+) -> Result<Option<Authorization>, StoreError> {
+    let authorization = sqlx::query_as(
+        "UPDATE authorizations SET generation = generation + 1, previous_generation = generation, \
+         rotated_at = $3, idle_expires_at = $4, \
+         seen_generation = CASE WHEN seen_generation < $2 THEN $2 ELSE seen_generation END \
+         WHERE id = $1 AND generation = $2 AND revoked_at IS NULL \
+         RETURNING id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
+         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
+         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason",
+    )
+    .bind(id)
+    .bind(from)
+    .bind(now)
+    .bind(idle_expires_at)
+    .fetch_optional(db)
+    .await?;
+    Ok(authorization)
+}
+
+/// Replaces the generation `dead`, of which nothing was ever seen, by a fresh one, for a client
+/// that still holds the one before; all tokens of `dead` die. `None` when something of `dead` was
+/// seen meanwhile, or it is no longer the current one, or the authorization is revoked.
+pub async fn replace_unseen(
+    db: &mut Db,
+    id: &str,
+    dead: i64,
+    now: Timestamp,
+) -> Result<Option<Authorization>, StoreError> {
+    revisions::lock(db).await?;
+    let authorization: Option<Authorization> = sqlx::query_as(
+        "UPDATE authorizations SET generation = generation + 1, rotated_at = $3 \
+         WHERE id = $1 AND generation = $2 AND seen_generation < $2 AND revoked_at IS NULL \
+         RETURNING id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
+         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
+         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason",
+    )
+    .bind(id)
+    .bind(dead)
+    .bind(now)
+    .fetch_optional(&mut *db)
+    .await?;
+    if let Some(authorization) = &authorization {
+        revoked_tokens::insert_generation(db, id, dead, authorization.expires_at).await?;
+    }
+    Ok(authorization)
+}
+
+/// Notes that a token of `generation` was presented; `false` when it or a later one was before.
+pub async fn mark_seen(db: &mut Db, id: &str, generation: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE authorizations SET seen_generation = $2 WHERE id = $1 AND seen_generation < $2",
+    )
+    .bind(id)
+    .bind(generation)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Kills an authorization with its code and all its tokens; `false` when it was dead before.
+pub async fn revoke(
+    db: &mut Db,
+    id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    revisions::lock(db).await?;
+    let done = sqlx::query(
+        "UPDATE authorizations SET revoked_at = $2, revoke_reason = $3 \
+         WHERE id = $1 AND revoked_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .bind(reason)
+    .execute(&mut *db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(
+        "UPDATE authorization_codes SET consumed_at = $2 \
+         WHERE authorization_id = $1 AND consumed_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
+    revisions::bump(db).await?;
+    Ok(true)
+}
+
+/// Kills all that a person allowed a client; the consent itself stays. Says how many.
+pub async fn revoke_for_client_user(
+    db: &mut Db,
+    client_id: &str,
+    user_id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    revisions::lock(db).await?;
+    sqlx::query(
+        "UPDATE authorization_codes SET consumed_at = $3 \
+         WHERE consumed_at IS NULL AND authorization_id IN \
+         (SELECT id FROM authorizations \
+         WHERE client_id = $1 AND user_id = $2 AND revoked_at IS NULL)",
+    )
+    .bind(client_id)
+    .bind(user_id)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
+    let done = sqlx::query(
+        "UPDATE authorizations SET revoked_at = $3, revoke_reason = $4 \
+         WHERE client_id = $1 AND user_id = $2 AND revoked_at IS NULL",
+    )
+    .bind(client_id)
+    .bind(user_id)
+    .bind(now)
+    .bind(reason)
+    .execute(&mut *db)
+    .await?;
+    revisions::bump_if(db, done.rows_affected()).await?;
+    Ok(done.rows_affected())
+}
+
+/// Kills all that a person allowed anyone; the consents stay. Says how many.
+pub async fn revoke_for_user(
+    db: &mut Db,
+    user_id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    revisions::lock(db).await?;
+    sqlx::query(
+        "UPDATE authorization_codes SET consumed_at = $2 \
+         WHERE consumed_at IS NULL AND authorization_id IN \
+         (SELECT id FROM authorizations WHERE user_id = $1 AND revoked_at IS NULL)",
+    )
+    .bind(user_id)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
+    let done = sqlx::query(
+        "UPDATE authorizations SET revoked_at = $2, revoke_reason = $3 \
+         WHERE user_id = $1 AND revoked_at IS NULL",
+    )
+    .bind(user_id)
+    .bind(now)
+    .bind(reason)
+    .execute(&mut *db)
+    .await?;
+    revisions::bump_if(db, done.rows_affected()).await?;
+    Ok(done.rows_affected())
+}
+
+/// A person's authorizations that are not revoked, the newest first.
+pub async fn list_for_user(db: &mut Db, user_id: &str) -> Result<Vec<Authorization>, StoreError> {
+    let authorizations = sqlx::query_as(
+        "SELECT id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
+         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
+         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason \
+         FROM authorizations WHERE user_id = $1 AND revoked_at IS NULL \
+         ORDER BY created_at DESC, id LIMIT 1000",
+    )
+    .bind(user_id)
+    .fetch_all(db)
+    .await?;
+    Ok(authorizations)
+}
+
+/// Deletes at most `limit` authorizations that expired before `before`, with their codes.
+pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM authorizations WHERE id IN \
+         (SELECT id FROM authorizations WHERE expires_at < $1 LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}

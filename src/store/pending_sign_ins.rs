@@ -1,0 +1,94 @@
+//! Sign-ins that still owe the second factor: never a session.
+
+use crate::clock::Timestamp;
+
+use super::row::record;
+use super::{Db, StoreError};
+
+/// A browser that has proven a password but still owes a second factor; never a session.
+#[derive(Clone, Debug)]
+pub struct PendingSignIn {
+    /// The SHA-256 of what the cookie holds.
+    pub id_hash: String,
+    /// Whose password it was.
+    pub user_id: String,
+    /// When it was proven.
+    pub password_at: Timestamp,
+    /// When the record was made.
+    pub created_at: Timestamp,
+    /// When it is worth nothing any more.
+    pub expires_at: Timestamp,
+}
+
+record!(PendingSignIn in "pending_sign_ins" by id_hash {
+    id_hash, user_id, password_at, created_at, expires_at,
+});
+
+/// Adds a browser that owes a second factor.
+pub async fn insert(db: &mut Db, pending: &PendingSignIn) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO pending_sign_ins (id_hash, user_id, password_at, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&pending.id_hash)
+    .bind(&pending.user_id)
+    .bind(pending.password_at)
+    .bind(pending.created_at)
+    .bind(pending.expires_at)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The browser that owes a second factor, if its time is not over.
+pub async fn find(
+    db: &mut Db,
+    id_hash: &str,
+    now: Timestamp,
+) -> Result<Option<PendingSignIn>, StoreError> {
+    let pending = sqlx::query_as(
+        "SELECT id_hash, user_id, password_at, created_at, expires_at FROM pending_sign_ins \
+         WHERE id_hash = $1 AND expires_at > $2",
+    )
+    .bind(id_hash)
+    .bind(now)
+    .fetch_optional(db)
+    .await?;
+    Ok(pending)
+}
+
+/// Counts one try at the second factor; `None` when the sign-in is over.
+pub async fn count_try(
+    db: &mut Db,
+    id_hash: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, StoreError> {
+    let tries = sqlx::query_scalar(
+        "UPDATE pending_sign_ins SET tries = tries + 1 \
+         WHERE id_hash = $1 AND expires_at > $2 RETURNING tries",
+    )
+    .bind(id_hash)
+    .bind(now)
+    .fetch_optional(db)
+    .await?;
+    Ok(tries)
+}
+
+/// Forgets that browser; of racing calls only one gets `true`.
+pub async fn remove(db: &mut Db, id_hash: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM pending_sign_ins WHERE id_hash = $1";
+    Ok(sqlx::query(sql).bind(id_hash).execute(db).await?.rows_affected() > 0)
+}
+
+/// Deletes at most `limit` of those that expired before `before`.
+pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM pending_sign_ins WHERE id_hash IN \
+         (SELECT id_hash FROM pending_sign_ins WHERE expires_at < $1 LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
