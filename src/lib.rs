@@ -11,7 +11,13 @@
 // The rules that need the database: what a token request redeems; rules about people.
 // The handles that every request needs.
 // Services.
+pub mod hashing;
+pub mod keys;
+pub mod outbound;
 pub mod store;
+pub mod telemetry;
+pub mod templates;
+pub mod user_agent;
 // The ground: rules of the RFCs, configuration, paths, secrets, time.
 pub mod protocol;
 
