@@ -9,7 +9,10 @@
 // The doors: relying parties, a browser signing in, a person's own pages.
 // What the doors share: extractors, pages, error responses.
 // The rules that need the database: what a token request redeems; rules about people.
+pub mod grants;
+pub mod identity;
 // The handles that every request needs.
+pub mod app;
 // Services.
 pub mod hashing;
 pub mod keys;

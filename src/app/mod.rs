@@ -1,0 +1,206 @@
+//! `App`: the handles that every request needs, built once.
+
+mod signing_keys;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, RwLock};
+
+use anyhow::Context;
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::hashing::Hasher;
+use crate::keys::{self, KeyRing, MasterKey, TokenSealer};
+use crate::outbound::Outbound;
+use crate::paths;
+use crate::protocol::client::{ClientMetadata, SubjectType};
+use crate::secret::Random;
+use crate::store::events::Event;
+use crate::store::{Store, instance};
+use crate::templates::Templates;
+use crate::templates::brand::Brand;
+
+/// What the master key seals so that a wrong one is noticed at start.
+const CHECK: &str = "master_key_check";
+
+/// The handles that every request needs.
+pub struct App {
+    /// The configuration, checked.
+    pub config: Config,
+    /// The issuer's origin: what browsers write into `Origin`.
+    pub origin: String,
+    /// The database.
+    pub store: Store,
+    /// What seals and authenticates everything at rest.
+    pub master: MasterKey,
+    /// What seals access tokens.
+    pub sealer: TokenSealer,
+    /// Argon2id in its pool.
+    pub hasher: Hasher,
+    /// The pages.
+    pub templates: Templates,
+    /// The client for the calls that we make.
+    pub outbound: Outbound,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// The operator's logo, read at start, with its media type.
+    pub logo: Option<(Vec<u8>, &'static str)>,
+    /// The metadata document, written when it is first asked for: it follows from the
+    /// configuration alone.
+    pub metadata: OnceLock<Bytes>,
+    ring: RwLock<Arc<KeyRing>>,
+}
+
+impl App {
+    /// Opens the database and brings it up to date, opens or makes the master key, loads the
+    /// signing keys or makes the first ones.
+    pub async fn start(config: Config, clock: Clock, random: Random) -> anyhow::Result<Arc<Self>> {
+        let database = &config.database;
+        let store = Store::open_with(&database.url, database.max_connections).await?;
+        store.migrate().await?;
+        let app = Self::on(store, config, clock, random).await?;
+        app.tend_keys().await.context("preparing the signing keys")?;
+        Ok(app)
+    }
+
+    async fn on(
+        store: Store,
+        config: Config,
+        clock: Clock,
+        random: Random,
+    ) -> anyhow::Result<Arc<Self>> {
+        let master = open_master(&store, &config, &random).await?;
+        let rules = &config.password;
+        let hasher = Hasher::new(
+            rules.argon2_memory_kib,
+            rules.argon2_iterations,
+            rules.argon2_parallelism,
+            usize::try_from(rules.hash_queue)?,
+            master.derive("password-pepper"),
+            &random,
+        )?;
+        let origin = url::Url::parse(&config.issuer)?.origin().ascii_serialization();
+        Ok(Arc::new(Self {
+            origin,
+            templates: Templates::open(&brand(&config), config.templates.directory.as_deref())?,
+            outbound: Outbound::new(&config.outbound, clock.clone())?,
+            logo: config.branding.logo.as_deref().map(read_logo).transpose()?,
+            metadata: OnceLock::new(),
+            ring: RwLock::new(Arc::new(KeyRing::load(&[], &master)?)),
+            sealer: master.token_sealer()?,
+            config,
+            store,
+            master,
+            hasher,
+            clock,
+            random,
+        }))
+    }
+
+    /// Looks whether everything could start, without changing anything: the database answers, the
+    /// master key is there and opens what it sealed, templates and logo can be read.
+    pub async fn examine(config: &Config) -> anyhow::Result<()> {
+        Templates::open(&brand(config), config.templates.directory.as_deref())?;
+        config.branding.logo.as_deref().map(read_logo).transpose()?;
+        Outbound::new(&config.outbound, Clock::System)?;
+        if Store::is_absent(&config.database.url) {
+            return Ok(());
+        }
+        let store = Store::open(&config.database.url).await?;
+        store.check().await.context("the database is not ready: run `latchkey migrate`")?;
+        open_master(&store, config, &Random::System).await.map(drop)
+    }
+
+    /// The subject identifier of `user_id` for `client` (OpenID Connect Core §8): the user's id,
+    /// or for a pairwise client a value that clients of other sectors cannot link to it.
+    #[must_use]
+    pub fn subject(&self, client: &ClientMetadata, user_id: &str) -> String {
+        match client.subject_type {
+            SubjectType::Public => user_id.to_owned(),
+            SubjectType::Pairwise => {
+                let sector = client.sector().unwrap_or_else(|| client.client_id.clone());
+                let bound = format!("{sector}|{user_id}");
+                self.master.mac_text("pairwise-subject", bound.as_bytes())
+            }
+        }
+    }
+
+    /// The `sid` of a browser session for a client: no two clients get the same one.
+    #[must_use]
+    pub fn session_id(&self, client_id: &str, session_id: &str) -> String {
+        let bound = format!("{client_id}|{session_id}");
+        self.master.mac_text("session-id", bound.as_bytes())
+    }
+
+    /// An event of this kind, now; the caller adds who, what and from where.
+    #[must_use]
+    pub fn event(&self, kind: &str) -> Event {
+        let now = self.clock.now();
+        Event {
+            id: self.random.id(now),
+            at: now,
+            kind: kind.to_owned(),
+            user_id: None,
+            client_id: None,
+            session_id: None,
+            actor: None,
+            address: None,
+            user_agent: None,
+            outcome: "successful".to_owned(),
+            details: serde_json::Value::Null,
+        }
+    }
+}
+
+/// Opens the master key, and makes sure that it is the one that sealed this database.
+async fn open_master(store: &Store, config: &Config, random: &Random) -> anyhow::Result<MasterKey> {
+    let place = keys::place("instance", "value", CHECK);
+    let sealed = {
+        let mut db = store.read().await?;
+        instance::get(&mut db, CHECK).await?
+    };
+    let folder = &config.keys.directory;
+    let master = MasterKey::open(folder, sealed.is_some(), random)?;
+    let sealed = if let Some(sealed) = sealed {
+        sealed
+    } else {
+        let record = master.seal(CHECK, &place, CHECK.as_bytes())?;
+        let mut db = store.write().await?;
+        instance::set_once(&mut db, CHECK, &record).await?;
+        let kept = instance::get(&mut db, CHECK).await?;
+        db.commit().await?;
+        kept.unwrap_or(record)
+    };
+    master.open_sealed(CHECK, &place, &sealed).with_context(|| {
+        format!("the master key in {} does not belong to this database", folder.display())
+    })?;
+    Ok(master)
+}
+
+fn brand(config: &Config) -> Brand {
+    let branding = &config.branding;
+    Brand {
+        name: branding.name.clone(),
+        logo: branding.logo.as_ref().map(|_| paths::BRAND_LOGO.to_owned()),
+        primary_color: Some(branding.primary_color.clone()),
+        support_url: branding.support_url.clone(),
+        support_email: branding.support_email.clone(),
+    }
+}
+
+fn read_logo(file: &Path) -> anyhow::Result<(Vec<u8>, &'static str)> {
+    let kind = match file.extension().and_then(OsStr::to_str) {
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webp") => "image/webp",
+        _ => anyhow::bail!("branding.logo {} is no svg, png, jpg or webp", file.display()),
+    };
+    let image = std::fs::read(file)
+        .with_context(|| format!("branding.logo {} cannot be read", file.display()))?;
+    Ok((image, kind))
+}

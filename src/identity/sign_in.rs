@@ -1,0 +1,198 @@
+//! Checks what a person presents at sign-in, and what follows from it.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::app::App;
+use crate::hashing::{HashingError, Verdict};
+use crate::identity::password;
+use crate::identity::sessions::Whereabouts;
+use crate::secret::sha256;
+use crate::store::events::{self, Event};
+use crate::store::pending_sign_ins::{self, PendingSignIn};
+use crate::store::users::{self, User};
+use crate::store::{Db, StoreError, credentials};
+
+/// How long a person may take for the second factor.
+pub const PENDING_TTL: Duration = Duration::from_mins(10);
+
+/// What somebody typed, and from where.
+pub struct Attempt<'a> {
+    /// A user name or an e-mail address, as typed.
+    pub login: &'a str,
+    /// The password, as typed.
+    pub password: SecretString,
+    /// Where it was typed.
+    pub whereabouts: &'a Whereabouts,
+    /// The application that the person is signing in to.
+    pub client_id: Option<&'a str>,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum SignIn {
+    /// The person is who they say.
+    Proven(User),
+    /// The password is right, and the account has a second factor: nothing is open yet.
+    SecondFactorNeeded(User),
+    /// The password is right, and the account is locked.
+    Locked,
+    /// Name or password is wrong; which of them is not told.
+    Refused,
+    /// More sign-ins than the machine can check.
+    Busy,
+}
+
+/// The one form of a user name or e-mail address that accounts are looked up by: NFKC, without
+/// blanks at its ends, in lower case. `None` for what no account can be called.
+#[must_use]
+pub fn canonical_login(typed: &str) -> Option<String> {
+    if typed.len() > 1024 {
+        return None;
+    }
+    let folded = typed.nfkc().collect::<String>().trim().to_lowercase().nfkc().collect::<String>();
+    let fits = !folded.is_empty()
+        && folded.chars().count() <= 254
+        && !folded.chars().any(|c| c.is_control() || c.is_whitespace());
+    fits.then_some(folded)
+}
+
+/// Checks a name and a password. Every refusal costs one hash and says the same.
+pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> {
+    let key = canonical_login(attempt.login);
+    let Some(typed) = password::normalize(attempt.password.expose_secret()) else {
+        return Ok(SignIn::Refused);
+    };
+    let (user, credential) = match &key {
+        Some(key) => {
+            let mut db = app.store.read().await?;
+            let user = users::find_by_login(&mut db, key).await?;
+            let credential = match &user {
+                Some(user) => credentials::find(&mut db, &user.id).await?,
+                None => None,
+            };
+            (user, credential)
+        }
+        None => (None, None),
+    };
+    let stored = credential.as_ref().map(|credential| credential.hash.clone());
+    let verdict = match app.hasher.verify(typed.clone().into(), stored.clone()).await {
+        Ok(verdict) => verdict,
+        Err(HashingError::Busy) => return Ok(SignIn::Busy),
+        Err(HashingError::Fault(fault)) => return Err(fault),
+    };
+    let (Some(user), Verdict::Right { outdated }) = (user, verdict) else {
+        return refuse(app, &attempt, key.as_deref()).await;
+    };
+    if outdated && let Some(old) = stored {
+        rehash(app, &user, &old, typed.into()).await?;
+    }
+    let mut db = app.store.write().await?;
+    let outcome = if user.locked_at.is_some() {
+        record(app, &mut db, Some(&user.id), &attempt, "locked", None).await?;
+        SignIn::Locked
+    } else if credentials::has_second_factor(&mut db, &user.id).await? {
+        record(app, &mut db, Some(&user.id), &attempt, "second factor needed", None).await?;
+        SignIn::SecondFactorNeeded(user)
+    } else {
+        record(app, &mut db, Some(&user.id), &attempt, "successful", None).await?;
+        SignIn::Proven(user)
+    };
+    db.commit().await?;
+    Ok(outcome)
+}
+
+async fn refuse(app: &App, attempt: &Attempt<'_>, key: Option<&str>) -> anyhow::Result<SignIn> {
+    let mut db = app.store.write().await?;
+    let user = match key {
+        Some(key) => users::find_by_login(&mut db, key).await?,
+        None => None,
+    };
+    let user_id = user.as_ref().map(|user| user.id.as_str());
+    record(app, &mut db, user_id, attempt, "failed", key).await?;
+    db.commit().await?;
+    Ok(SignIn::Refused)
+}
+
+/// A hash made with weaker parameters is replaced while the password is at hand.
+async fn rehash(app: &App, user: &User, old: &str, typed: SecretString) -> anyhow::Result<()> {
+    match app.hasher.hash(typed, &app.random).await {
+        Ok(new) => {
+            let mut db = app.store.write().await?;
+            credentials::replace_hash_if(&mut db, &user.id, old, &new).await?;
+            db.commit().await?;
+            Ok(())
+        }
+        // The next sign-in will do it.
+        Err(HashingError::Busy) => Ok(()),
+        Err(HashingError::Fault(fault)) => Err(fault),
+    }
+}
+
+async fn record(
+    app: &App,
+    db: &mut Db,
+    user_id: Option<&str>,
+    attempt: &Attempt<'_>,
+    outcome: &str,
+    unknown_name: Option<&str>,
+) -> Result<(), StoreError> {
+    // A name that is nobody's may be a password typed into the wrong field.
+    let name_hash = match (user_id, unknown_name) {
+        (None, Some(name)) => Some(app.master.mac_text("unknown-name", name.as_bytes())),
+        _ => None,
+    };
+    let event = Event {
+        user_id: user_id.map(str::to_owned),
+        client_id: attempt.client_id.map(str::to_owned),
+        actor: user_id.map(str::to_owned),
+        address: Some(attempt.whereabouts.address.clone()),
+        user_agent: Some(attempt.whereabouts.user_agent.clone()),
+        outcome: outcome.into(),
+        details: json!({ "method": "password", "name_hash": name_hash }),
+        ..app.event("sign_in")
+    };
+    events::record(db, &event).await
+}
+
+/// Remembers that this browser proved a password and owes the second factor. It is an
+/// interaction: a cookie and a type of its own that no page but `/login/two-factor` reads.
+pub async fn owe_second_factor(app: &App, user: &User) -> anyhow::Result<String> {
+    let token = app.random.token("");
+    let now = app.clock.now();
+    let pending = PendingSignIn {
+        id_hash: sha256(&token),
+        user_id: user.id.clone(),
+        password_at: now,
+        created_at: now,
+        expires_at: now + PENDING_TTL,
+    };
+    let mut db = app.store.write().await?;
+    pending_sign_ins::insert(&mut db, &pending).await?;
+    db.commit().await?;
+    Ok(token)
+}
+
+/// Who owes the second factor in the browser that holds `token`.
+pub async fn owing(app: &App, token: &str) -> Result<Option<PendingSignIn>, StoreError> {
+    let mut db = app.store.read().await?;
+    pending_sign_ins::find(&mut db, &sha256(token), app.clock.now()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical_login;
+
+    #[test]
+    fn one_account_has_one_name() {
+        for twin in ["alice", "ALICE", " alice ", "\u{ff41}lice", "a\u{ff2c}ice"] {
+            assert_eq!(canonical_login(twin).as_deref(), Some("alice"), "{twin:?}");
+        }
+        for nobody in ["", "  ", "alice\0", "al ice", "a\nb", &"x".repeat(255), &"y".repeat(9999)] {
+            assert_eq!(canonical_login(nobody), None, "{nobody:?}");
+        }
+    }
+}
