@@ -7,7 +7,11 @@
 // The operator's door: commands.
 // The building: listeners, router, clockwork.
 // The doors: relying parties, a browser signing in, a person's own pages.
+pub mod account;
+pub mod oauth;
+pub mod sign_in;
 // What the doors share: extractors, pages, error responses.
+pub mod web;
 // The rules that need the database: what a token request redeems; rules about people.
 pub mod grants;
 pub mod identity;

@@ -1,0 +1,161 @@
+//! Answers an authorization request: with a code, or with what was refused.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use super::Situation;
+use crate::app::App;
+use crate::grants::authorization_code;
+use crate::protocol::authorization_request::ResponseTarget;
+use crate::protocol::authorization_response::{self, AuthorizationResponse};
+use crate::protocol::client::GrantType;
+use crate::protocol::error::OAuthError;
+use crate::protocol::scope::Scope;
+use crate::secret::sha256;
+use crate::store::authorization_requests::{self as requests, Code};
+use crate::store::authorizations::{self, Authorization};
+use crate::store::events::{self, Event};
+use crate::store::{Db, consents};
+use crate::web::error::PageError;
+use crate::web::page::{Page, see_other};
+use crate::web::session::SignedIn;
+
+/// Answers with a code, once.
+pub(super) async fn success(
+    app: &App,
+    situation: &Situation<'_>,
+    scope: Scope,
+    pending: Option<&str>,
+) -> Result<Response, PageError> {
+    let Some(signed_in) = situation.signed_in else { return Err(PageError::RequestGone) };
+    let now = app.clock.now();
+    let code = app.random.token(authorization_code::PREFIX);
+    let mut db = app.store.write().await?;
+    if let Some(id) = pending
+        && !requests::finish(&mut db, id, now).await?
+    {
+        return Err(PageError::RequestGone);
+    }
+    let authorization = authorize(app, &mut db, situation, signed_in, scope).await?;
+    let challenge = situation.request.code_challenge.as_ref();
+    let record = Code {
+        code_hash: sha256(&code),
+        authorization_id: authorization.id,
+        client_id: situation.client.id.clone(),
+        redirect_uri: situation.request.redirect_uri.clone(),
+        code_challenge: challenge.map(|challenge| challenge.as_str().to_owned()),
+        created_at: now,
+        expires_at: now + *app.config.tokens.code_ttl,
+        consumed_at: None,
+    };
+    requests::insert_code(&mut db, &record).await?;
+    db.commit().await?;
+    let target = situation.request.target();
+    show(app, authorization_response::success(&target, &app.config.issuer, &code), &target)
+}
+
+/// Writes down what the person's approval is worth: the consent, and under it the authorization
+/// that every token will hang on.
+async fn authorize(
+    app: &App,
+    db: &mut Db,
+    situation: &Situation<'_>,
+    signed_in: &SignedIn,
+    scope: Scope,
+) -> Result<Authorization, PageError> {
+    let now = app.clock.now();
+    let client = situation.client;
+    let tokens = &app.config.tokens;
+    // The consent covers what the `claims` parameter brings along, too.
+    let allowed = situation.request.consent_scope().union(&scope);
+    let consent =
+        consents::allow(db, &app.random.id(now), &signed_in.user.id, &client.id, &allowed, now)
+            .await?;
+    let offline = scope.contains("offline_access");
+    let absolute = if client.metadata.is_public() {
+        *tokens.refresh_absolute_public
+    } else {
+        *tokens.refresh_absolute_confidential
+    };
+    let expires_at = match (offline, client.metadata.may(GrantType::RefreshToken)) {
+        (true, _) => now + absolute,
+        (false, true) => signed_in.session.expires_at.min(now + absolute),
+        (false, false) => now + *tokens.code_ttl + *tokens.access_ttl,
+    };
+    let authorization = Authorization {
+        id: app.random.id(now),
+        consent_id: consent.id,
+        user_id: signed_in.user.id.clone(),
+        client_id: client.id.clone(),
+        session_id: signed_in.session.id.clone(),
+        scope,
+        claims: situation.request.claims.clone(),
+        resource: situation.request.resource.join(" "),
+        nonce: situation.request.nonce.clone(),
+        auth_time: signed_in.session.auth_time,
+        acr: signed_in.session.acr.clone(),
+        amr: signed_in.session.amr.clone(),
+        offline_at: offline.then_some(now),
+        created_at: now,
+        redeemed_at: None,
+        expires_at,
+        idle_expires_at: now + *tokens.refresh_idle,
+        generation: 1,
+        previous_generation: None,
+        rotated_at: None,
+        seen_generation: 1,
+        revoked_at: None,
+        revoke_reason: None,
+    };
+    authorizations::insert(db, &authorization).await?;
+    let event = Event {
+        user_id: Some(authorization.user_id.clone()),
+        client_id: Some(client.id.clone()),
+        session_id: Some(authorization.session_id.clone()),
+        actor: Some(authorization.user_id.clone()),
+        details: serde_json::json!({ "scope": authorization.scope.to_string() }),
+        ..app.event("application_authorized")
+    };
+    events::record(db, &event).await?;
+    Ok(authorization)
+}
+
+pub(super) fn refusal(
+    app: &App,
+    to: &ResponseTarget,
+    error: &OAuthError,
+) -> Result<Response, PageError> {
+    show(app, authorization_response::refusal(to, &app.config.issuer, error), to)
+}
+
+#[derive(Serialize)]
+struct FormPost {
+    action: String,
+    fields: Vec<Field>,
+    application: Option<()>,
+}
+
+#[derive(Serialize)]
+struct Field {
+    name: String,
+    value: String,
+}
+
+/// Sends the browser to the client, by redirect or by a form that posts itself.
+fn show(
+    app: &App,
+    response: AuthorizationResponse,
+    to: &ResponseTarget,
+) -> Result<Response, PageError> {
+    match response {
+        AuthorizationResponse::Redirect(location) => Ok(see_other(&location)),
+        AuthorizationResponse::FormPost { action, fields } => {
+            let fields = fields.into_iter().map(|(name, value)| Field { name, value }).collect();
+            let form = FormPost { action, fields, application: None };
+            Page::new("form_post.html")
+                .answering(&to.redirect_uri)
+                .script(app.random.token(""))
+                .render(app, &form)
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The token endpoint, RFC 6749 §3.2.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::grants;
+use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::protocol::error::OAuthError;
+
+/// Redeems a grant. Nothing of the answer may be kept by a cache (RFC 6749 §5.1).
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    caller: AuthenticatedClient,
+) -> Result<Response, OAuthError> {
+    let answer = grants::redeem(&app, &caller.client, &caller.parameters).await?;
+    let unkept = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    Ok((unkept, Json(answer)).into_response())
+}

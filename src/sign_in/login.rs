@@ -1,0 +1,171 @@
+//! `/login`: name and password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::identity::sessions::{Proof, Whereabouts};
+use crate::identity::sign_in::{self, Attempt, SignIn};
+use crate::paths;
+use crate::store::users::User;
+use crate::web::client_address::ClientAddress;
+use crate::web::cookies::{self, Name};
+use crate::web::error::PageError;
+use crate::web::form::PageForm;
+use crate::web::page::see_other;
+use crate::web::parameters::of_query;
+use crate::web::session::{Browser, SignedIn, add_cookie, user_agent};
+use crate::web::steps::{Entry, Onward, deny, enter, page_of};
+use crate::web::views::ApplicationView;
+
+#[derive(Serialize)]
+struct LoginPage<'a> {
+    action: &'a str,
+    request: &'a str,
+    to: &'a str,
+    username: &'a str,
+    error: Option<&'a str>,
+    application: Option<ApplicationView>,
+    afresh: bool,
+    switch_url: Option<String>,
+    remember_offered: bool,
+    cancel: bool,
+}
+
+/// Shows the form.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    signed_in: Option<SignedIn>,
+    browser: Browser,
+    uri: Uri,
+) -> Result<Response, PageError> {
+    let query = of_query(&uri).map_err(|_| PageError::NotFound)?;
+    let text = |name| query.once(name).ok().flatten().unwrap_or_default();
+    let onward = Onward::read(&app, &browser, text("request"), text("to")).await?;
+    let switch = !text("switch").is_empty();
+    let present = signed_in.filter(|_| !switch);
+    if let Some(signed_in) = &present
+        && is_done(&app, &onward, signed_in).await?
+    {
+        return Ok(see_other(&onward.address()));
+    }
+    let hint = onward.pending().and_then(|pending| pending.request.login_hint.clone());
+    let username = match &present {
+        Some(signed_in) => signed_in.user.username.clone(),
+        None if switch => String::new(),
+        None => hint.filter(|hint| hint.chars().count() <= 254).unwrap_or_default(),
+    };
+    show(
+        &app,
+        &browser,
+        &onward,
+        Shown { username: &username, afresh: present.is_some(), error: None },
+    )
+    .await
+}
+
+/// Whether whoever is here need not sign in for this any more.
+async fn is_done(app: &App, onward: &Onward, here: &SignedIn) -> Result<bool, PageError> {
+    let Some(pending) = onward.pending() else { return Ok(true) };
+    if here.session.auth_time < pending.created_at {
+        return Ok(false);
+    }
+    let Some(hinted) = &pending.hinted_subject else { return Ok(true) };
+    let client = app.store.client(&pending.client_id).await?.ok_or(PageError::RequestGone)?;
+    Ok(app.subject(&client.metadata, &here.user.id) == *hinted)
+}
+
+struct Shown<'a> {
+    username: &'a str,
+    afresh: bool,
+    error: Option<&'a str>,
+}
+
+async fn show(
+    app: &App,
+    browser: &Browser,
+    onward: &Onward,
+    shown: Shown<'_>,
+) -> Result<Response, PageError> {
+    let (mut page, client) = page_of(app, browser, "sign_in/login.html", onward.pending()).await?;
+    if shown.error.is_some() {
+        page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let content = LoginPage {
+        action: paths::LOGIN,
+        request: onward.request_id(),
+        to: onward.page(),
+        username: shown.username,
+        error: shown.error,
+        application: client.as_deref().map(ApplicationView::of),
+        afresh: shown.afresh,
+        switch_url: shown.afresh.then(|| format!("{}&switch=1", onward.step(paths::LOGIN))),
+        remember_offered: app.config.sessions.remember_enabled && !shown.afresh,
+        cancel: onward.pending().is_some(),
+    };
+    let mut response = page.render(app, &content)?;
+    browser.remember(app, &mut response);
+    Ok(response)
+}
+
+/// Checks what was typed.
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    signed_in: Option<SignedIn>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    form: PageForm,
+) -> Result<Response, PageError> {
+    let onward = Onward::read(&app, &form.browser, form.text("request"), form.text("to")).await?;
+    if form.text("decision") == "deny"
+        && let Some(pending) = onward.pending()
+    {
+        return Ok(see_other(&deny(&app, pending, None).await?));
+    }
+    let whereabouts =
+        Whereabouts { address: address.to_string(), user_agent: user_agent(&headers) };
+    let attempt = Attempt {
+        login: form.text("username"),
+        password: form.text("password").into(),
+        whereabouts: &whereabouts,
+        client_id: onward.pending().map(|pending| pending.client_id.as_str()),
+    };
+    let error = match sign_in::sign_in(&app, attempt).await? {
+        SignIn::Proven(user) => {
+            let remembered = !form.text("remember").is_empty();
+            let entry = Entry {
+                user: &user,
+                proof: &Proof::password(app.clock.now()),
+                whereabouts: &whereabouts,
+                before: signed_in.as_ref().map(|signed_in| &signed_in.session),
+                remembered,
+            };
+            return enter(&app, &entry, &onward).await;
+        }
+        SignIn::SecondFactorNeeded(user) => return owe(&app, &user, &onward).await,
+        SignIn::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
+        SignIn::Locked => "This account is locked. Please ask support to unlock it.",
+        SignIn::Refused => "The user name or the password is not right.",
+    };
+    let shown = Shown {
+        username: form.text("username"),
+        afresh: signed_in.as_ref().is_some_and(|one| one.user.username == form.text("username")),
+        error: Some(error),
+    };
+    show(&app, &form.browser, &onward, shown).await
+}
+
+/// The password is proven, nothing is open yet: on to the second factor, in an interaction of its
+/// own.
+async fn owe(app: &App, user: &User, onward: &Onward) -> Result<Response, PageError> {
+    let token = sign_in::owe_second_factor(app, user).await?;
+    let mut response = see_other(&onward.step(paths::LOGIN_TWO_FACTOR));
+    let lasts = Some(sign_in::PENDING_TTL);
+    add_cookie(&mut response, cookies::set(app, Name::PendingSignIn, &token, lasts));
+    Ok(response)
+}

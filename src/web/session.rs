@@ -1,0 +1,145 @@
+//! Who is calling: the browser, the session it is signed in to, the forms that belong to both.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::app::App;
+use crate::identity::sessions;
+use crate::secret::{equal, sha256};
+use crate::store::sessions::BrowserSession;
+use crate::store::users::User;
+use crate::web::cookies::{self, Name};
+use crate::web::error::PageError;
+
+/// A browser that is signed in, and who sits before it.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: BrowserSession,
+    /// The person.
+    pub user: User,
+}
+
+/// The session of the request's cookie, if it is alive.
+pub async fn present(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, PageError> {
+    let Some(token) = cookies::read(app, headers, Name::Session) else { return Ok(None) };
+    let found = sessions::find(app, &token).await?;
+    Ok(found.map(|(session, user)| SignedIn { session, user }))
+}
+
+impl FromRequestParts<Arc<App>> for SignedIn {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
+        let here = parts.uri.path().to_owned();
+        present(app, &parts.headers).await?.ok_or(PageError::SignInFirst(here))
+    }
+}
+
+impl OptionalFromRequestParts<Arc<App>> for SignedIn {
+    type Rejection = PageError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        app: &Arc<App>,
+    ) -> Result<Option<Self>, PageError> {
+        present(app, &parts.headers).await
+    }
+}
+
+/// A browser, signed in or not, as its own cookie names it.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    token: String,
+    fresh: bool,
+    session_hash: Option<String>,
+}
+
+impl Browser {
+    /// Whether it came without our cookie.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.fresh
+    }
+
+    /// What requests in progress are bound to: the hash of the browser's cookie.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        sha256(&self.token)
+    }
+
+    /// The value that each form must bring back: bound to this browser and to its session, so
+    /// that it is worth nothing elsewhere and nothing after signing in or out.
+    #[must_use]
+    pub fn csrf(&self, app: &App) -> String {
+        let session = self.session_hash.as_deref().unwrap_or_default();
+        let bound = format!("{}|{session}", self.token);
+        URL_SAFE_NO_PAD.encode(app.master.mac("csrf", bound.as_bytes()))
+    }
+
+    /// Whether `token` is this browser's form token.
+    #[must_use]
+    pub fn accepts(&self, app: &App, token: &str) -> bool {
+        !self.fresh && equal(&self.csrf(app), token)
+    }
+
+    /// Gives the browser its cookie with `response` if it came without one.
+    pub fn remember(&self, app: &App, response: &mut Response) {
+        if self.fresh {
+            add_cookie(response, cookies::set(app, Name::Browser, &self.token, None));
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Browser {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
+        Ok(browser(app, &parts.headers))
+    }
+}
+
+/// The browser that sent `headers`, or a new one.
+#[must_use]
+pub fn browser(app: &App, headers: &HeaderMap) -> Browser {
+    let known = cookies::read(app, headers, Name::Browser).filter(|token| token.len() == 43);
+    let fresh = known.is_none();
+    Browser {
+        token: known.unwrap_or_else(|| app.random.token("")),
+        fresh,
+        session_hash: cookies::read(app, headers, Name::Session).map(|token| sha256(&token)),
+    }
+}
+
+/// Adds a `Set-Cookie` to `response`.
+pub fn add_cookie(response: &mut Response, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Gives the browser the cookie of the session that it has just been signed in to.
+pub fn give_session(app: &App, response: &mut Response, token: &str, remembered: bool) {
+    let lasts = remembered.then_some(*app.config.sessions.remember_absolute);
+    add_cookie(response, cookies::set(app, Name::Session, token, lasts));
+    add_cookie(response, cookies::clear(app, Name::PendingSignIn));
+}
+
+/// Takes every cookie of a signed-in browser away.
+pub fn take_session(app: &App, response: &mut Response) {
+    add_cookie(response, cookies::clear(app, Name::Session));
+    add_cookie(response, cookies::clear(app, Name::PendingSignIn));
+}
+
+/// The address and the device a request came from, as the history keeps them.
+#[must_use]
+pub fn user_agent(headers: &HeaderMap) -> String {
+    let sent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    sent.unwrap_or_default().chars().filter(|c| !c.is_control()).take(256).collect()
+}
