@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 // The operator's door: commands.
+pub mod cli;
 // The building: listeners, router, clockwork.
+pub mod server;
 // The doors: relying parties, a browser signing in, a person's own pages.
 pub mod account;
 pub mod oauth;

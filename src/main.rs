@@ -1,2 +1,6 @@
 //! Starts the program: arguments in, exit code out.
-fn main() {}
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    latchkey::cli::main(std::env::args_os())
+}

@@ -1,0 +1,72 @@
+//! The provider as a whole: its handles, its listeners, its clockwork.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::secret::Random;
+use crate::server::background::Background;
+use crate::server::router::router;
+use crate::server::{Server, Shutdown, sweeping};
+use crate::web::refusal;
+
+/// How long the clockwork may take to finish what it is at.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A provider that is about to serve.
+pub struct Provider {
+    app: Arc<App>,
+    server: Server,
+}
+
+impl Provider {
+    /// Takes the listeners, opens what the provider needs, makes it ready.
+    pub async fn start(config: Config, clock: Clock, random: Random) -> anyhow::Result<Self> {
+        let server = Server::bind(&config)?.with_refusals(refusal::refuse);
+        let app = App::start(config, clock, random).await?;
+        Ok(Self { app, server })
+    }
+
+    /// The handles.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Where the public listener listens.
+    pub fn public_addr(&self) -> std::io::Result<SocketAddr> {
+        self.server.public_addr()
+    }
+
+    /// Where the management listener listens.
+    pub fn management_addr(&self) -> std::io::Result<SocketAddr> {
+        self.server.management_addr()
+    }
+
+    /// Serves until it is told to stop, then finishes what was begun.
+    pub async fn serve(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let Self { app, server } = self;
+        let background = Background::default();
+        sweeping::start(&background, &app);
+        let readiness = {
+            let app = Arc::clone(&app);
+            move || {
+                let app = Arc::clone(&app);
+                async move { Ok(app.store.check().await?) }
+            }
+        };
+        tracing::info!(
+            issuer = app.config.issuer,
+            address = %server.public_addr()?,
+            management = %server.management_addr()?,
+            "serving"
+        );
+        let served = server.serve(router(Arc::clone(&app)), readiness, shutdown).await;
+        background.stop(STOP_WITHIN).await;
+        app.store.close().await;
+        served
+    }
+}
