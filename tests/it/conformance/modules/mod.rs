@@ -1,0 +1,6 @@
+//! What the tests of the plans do, by theme.
+
+pub mod claims;
+pub mod requests;
+pub mod sign_in;
+pub mod tokens;

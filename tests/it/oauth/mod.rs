@@ -1,0 +1,11 @@
+//! What the RFCs promise a relying party, endpoint by endpoint.
+
+mod authorization;
+mod end_session;
+mod introspection;
+mod lifetimes;
+mod metadata;
+mod refresh_token;
+mod revocation;
+mod token;
+mod userinfo;

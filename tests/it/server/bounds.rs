@@ -1,0 +1,176 @@
+//! How long a client may take and how much it may send (S-171, S-172, S-175).
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{exchange, get_path, local, quick, read_response, start, status};
+
+/// How long it takes until the server closes the connection, while `drip` is sent again and again.
+async fn closed_after(stream: &mut TcpStream, drip: &[u8]) -> Duration {
+    let begun = Instant::now();
+    let mut buffer = [0; 4096];
+    while begun.elapsed() < Duration::from_secs(5) {
+        let wait = Duration::from_millis(30);
+        match tokio::time::timeout(wait, stream.read(&mut buffer)).await {
+            Ok(Ok(0) | Err(_)) => return begun.elapsed(),
+            Err(_) if !drip.is_empty() && stream.write_all(drip).await.is_err() => {
+                return begun.elapsed();
+            }
+            Ok(Ok(_)) | Err(_) => {}
+        }
+    }
+    panic!("the connection stayed open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_never_ends_is_cut_off() {
+    let server = start(&local(), quick());
+    for (first, drip) in [
+        ("", ""),
+        ("G", "E"),
+        ("GET /hello HTTP/1.1\r\nHost: x\r\n", "a"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""),
+    ] {
+        let mut stream = TcpStream::connect(server.public).await.unwrap();
+        stream.write_all(first.as_bytes()).await.unwrap();
+        let took = closed_after(&mut stream, drip.as_bytes()).await;
+        assert!(took >= Duration::from_millis(250), "{first:?}: {took:?}");
+        assert!(took < Duration::from_millis(800), "{first:?}: {took:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_request_of_a_connection_may_not_be_slower() {
+    let server = start(&local(), quick());
+    let mut stream = TcpStream::connect(server.public).await.unwrap();
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(status(&read_response(&mut stream).await), 200);
+    // Idle for longer than a header may take, which is fine …
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    let took = closed_after(&mut stream, b"a").await;
+    assert!(took < Duration::from_millis(800), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_is_closed_in_the_end() {
+    let server = start(&local(), quick());
+    let mut stream = TcpStream::connect(server.public).await.unwrap();
+    stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(status(&read_response(&mut stream).await), 200);
+    let took = closed_after(&mut stream, b"").await;
+    assert!(took >= Duration::from_millis(800), "{took:?}");
+    assert!(took < Duration::from_millis(2500), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_ends_is_answered_408() {
+    let server = start(&local(), quick());
+    let mut stream = TcpStream::connect(server.public).await.unwrap();
+    let head = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab";
+    stream.write_all(head).await.unwrap();
+    assert_eq!(status(&read_response(&mut stream).await), 408);
+    assert!(closed_after(&mut stream, b"").await < Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_does_not_read_is_cut_off() {
+    let server = start(&local(), quick());
+    let mut stream = TcpStream::connect(server.public).await.unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let begun = Instant::now();
+    while server.metrics.counted("closed_connections") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(3), "still open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Less than the whole came through.
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < 64 * 1024 * 1024);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_takes_too_long_is_answered_503() {
+    let server = start(&local(), quick());
+    let answer = get_path(server.public, "/forever").await;
+    assert_eq!(status(&answer), 503);
+    assert!(answer.to_ascii_lowercase().contains("retry-after: 1"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_refused_by_its_own_status() {
+    let server = start(&local(), quick());
+    let post = |length: usize| {
+        let body = "x".repeat(length);
+        format!("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
+    let chunked = |chunks: usize| {
+        let body = chunk.repeat(chunks) + "0\r\n\r\n";
+        format!("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    };
+    let get = |rest: &str| format!("GET /hello HTTP/1.1\r\nHost: x\r\n{rest}\r\n");
+    let uri =
+        |length: usize| format!("GET /hello?{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(length));
+    for (request, expected) in [
+        (post(64 * 1024), 200),
+        (post(64 * 1024 + 1), 413),
+        (chunked(2), 200),
+        (chunked(3), 413),
+        (get(&"A: b\r\n".repeat(60)), 200),
+        (get(&"A: b\r\n".repeat(200)), 431),
+        (get(&format!("A: {}\r\n", "x".repeat(15 * 1024))), 200),
+        (get(&format!("A: {}\r\n", "x".repeat(17 * 1024))), 431),
+        (get(&format!("A: {}\r\n", "x".repeat(64 * 1024))), 431),
+        (uri(8 * 1024 - 16), 200),
+        (uri(8 * 1024), 414),
+        (uri(16 * 1024), 414),
+        (get("Content-Encoding: gzip\r\n"), 415),
+        ("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n".into(), 405),
+    ] {
+        let answer = exchange(server.public, &request).await;
+        let shown: String = request.chars().take(80).collect();
+        assert_eq!(status(&answer), expected, "{shown} ({}): {answer:.200}", request.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_two_lengths_is_refused() {
+    let server = start(&local(), quick());
+    for headers in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 5\r\n",
+        "content-length: 4\r\ntransfer-ENCODING: gzip, chunked\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "Content-Length: +4\r\n",
+        "Content-Length : 4\r\n",
+        "A: b\r\n folded\r\n",
+    ] {
+        let request = format!("POST /echo HTTP/1.1\r\nHost: x\r\n{headers}\r\n0\r\n\r\n");
+        let answer = exchange(server.public, request).await;
+        assert_eq!(status(&answer), 400, "{headers:?}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_bounded_and_the_next_is_served_when_one_ends() {
+    let mut config = local();
+    config.server.max_connections = 2;
+    let server = start(&config, quick());
+    let one = TcpStream::connect(server.public).await.unwrap();
+    let _two = TcpStream::connect(server.public).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let begun = Instant::now();
+    let waiting = tokio::spawn(get_path(server.public, "/hello"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!waiting.is_finished());
+    // Health is asked elsewhere and does not wait.
+    assert_eq!(status(&get_path(server.management, "/healthz").await), 200);
+    drop(one);
+    assert_eq!(status(&waiting.await.unwrap()), 200);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}

@@ -1,0 +1,9 @@
+//! The store, on both engines.
+
+mod fixtures;
+mod opening;
+mod plans;
+mod races;
+mod records;
+mod standings;
+mod transactions;

@@ -1,0 +1,101 @@
+//! What happens behind the back of an application: sign-outs, locks, removals, other nodes.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+
+use latchkey::app::App;
+use latchkey::identity::{clients as registry, people};
+use latchkey::paths;
+use latchkey::secret::Random;
+use latchkey::server::router::router;
+use latchkey::store::{clients as client_store, consents, events};
+use secrecy::SecretString;
+
+use super::endpoint::Endpoints;
+use super::stage::Stage;
+use super::{Latchkey, SEED};
+
+impl Stage {
+    /// How many events of this kind are about Alice.
+    pub async fn events(&self, kind: &str) -> usize {
+        let mut db = self.latchkey.app.store.read().await.expect("a connection");
+        let user_id = Some(self.alice.id.as_str());
+        let filter = events::Filter { user_id, since: None, before: None, limit: 1000 };
+        let listed = events::list(&mut db, filter).await.expect("events");
+        listed.iter().filter(|event| event.kind == kind).count()
+    }
+
+    /// Alice signs out in her browser.
+    pub async fn sign_out(&mut self) {
+        let page = self.browser.open(paths::LOGOUT).await;
+        self.browser.submit(&page, "sign out").await.page();
+    }
+
+    /// An administrator locks Alice out.
+    pub async fn lock(&self) {
+        people::lock(&self.latchkey.app, "alice", "a test").await.expect("locked");
+    }
+
+    /// An administrator sets Alice's password.
+    pub async fn set_password(&self, new: &str) {
+        let new = SecretString::from(new);
+        people::set_password(&self.latchkey.app, "alice", &new).await.expect("a new password");
+    }
+
+    /// An administrator removes the usual client.
+    pub async fn remove_client(&self) {
+        registry::remove(&self.latchkey.app, &self.web.id).await.expect("removed");
+    }
+
+    /// The usual client may do nothing any more.
+    pub async fn disable_client(&self) {
+        let app = &self.latchkey.app;
+        let mut db = app.store.write().await.expect("a transaction");
+        let found = client_store::find(&mut db, &self.web.id).await.expect("an answer");
+        let mut client = found.expect("the client");
+        client.disabled_at = Some(app.clock.now());
+        assert!(client_store::update(&mut db, &client).await.expect("an update"));
+        db.commit().await.expect("a commit");
+    }
+
+    /// Alice takes back what she allowed the usual client.
+    pub async fn revoke_consent(&self) {
+        revoke_consent(&self.latchkey.app, &self.alice.id, &self.web.id).await;
+    }
+}
+
+/// Takes back what a person allowed a client.
+pub async fn revoke_consent(app: &App, user_id: &str, client_id: &str) {
+    let mut db = app.store.write().await.expect("a transaction");
+    let found = consents::find(&mut db, user_id, client_id).await.expect("an answer");
+    let (consent, _) = found.expect("a consent");
+    let now = app.clock.now();
+    let done = consents::revoke(&mut db, &consent.id, user_id, "a test", now).await;
+    assert!(done.expect("revoked"));
+    db.commit().await.expect("a commit");
+}
+
+impl Latchkey {
+    /// Another node on the same database and keys.
+    pub async fn another_node(&self) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let socket = format!("http://{}", listener.local_addr().expect("an address"));
+        let random = Random::seeded(SEED.fetch_add(1, Ordering::Relaxed));
+        let started = App::start(self.app.config.clone(), self.clock.clone(), random).await;
+        let app = started.expect("the node starts");
+        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let server = tokio::spawn(async move {
+            axum::serve(listener, service).await.expect("the node serves");
+        });
+        self.oracles.allow(&socket);
+        Self {
+            app,
+            issuer: self.issuer.clone(),
+            clock: self.clock.clone(),
+            endpoints: Endpoints::new(&socket, self.oracles.clone()),
+            oracles: self.oracles.clone(),
+            server,
+            _folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+}

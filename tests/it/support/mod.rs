@@ -1,0 +1,184 @@
+//! What tests stand on: an instance of its own for each, browsers, clients and people.
+//!
+//! The instance is the real program behind a real socket, on a fresh database, with a clock that
+//! moves only when told and randomness from a seed. `LATCHKEY_TEST_ENGINE=postgres` puts it on
+//! PostgreSQL. Nothing is shared between tests and nothing waits.
+
+pub mod browser;
+pub mod chromium;
+pub mod clients;
+pub mod cookie_jar;
+pub mod database;
+pub mod endpoint;
+pub mod flow;
+pub mod forge;
+pub mod happenings;
+pub mod oracles;
+pub mod page;
+pub mod people;
+pub mod program;
+pub mod relying_party;
+pub mod routes;
+pub mod stage;
+pub mod verify;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use latchkey::app::App;
+use latchkey::clock::{Clock, Timestamp};
+use latchkey::config::Config;
+use latchkey::identity::clients::{ClientSecret, register};
+use latchkey::identity::people::{NewUser, add_user};
+use latchkey::protocol::claims::StandardClaims;
+use latchkey::secret::Random;
+use latchkey::server::router::router;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use browser::Browser;
+use clients::TestClient;
+use endpoint::Endpoints;
+use oracles::Oracles;
+use people::{PASSWORD, TestUser};
+
+/// When every test begins: 2026-03-02 09:00:00 UTC.
+pub const START: Timestamp = Timestamp::from_seconds(1_772_442_000);
+
+/// No two instances draw the same randomness, but each test the same in every run of its own.
+static SEED: AtomicU64 = AtomicU64::new(1);
+
+/// A running instance.
+pub struct Latchkey {
+    pub app: Arc<App>,
+    pub issuer: String,
+    pub clock: Clock,
+    pub endpoints: Endpoints,
+    oracles: Oracles,
+    server: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Latchkey {
+    /// An instance with default configuration.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// An instance whose configuration the test changes.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let socket = format!("http://{address}");
+        let folder = tempfile::tempdir().expect("a folder of its own");
+        let mut config = Config { issuer: socket.clone(), ..Config::default() };
+        config.database.url = database_url(&folder).await;
+        config.keys.directory = folder.path().join("keys");
+        config.mail.transport = format!("file://{}", folder.path().join("outbox").display());
+        config.server.listen = address;
+        change(&mut config);
+        let issuer = config.issuer.clone();
+        let clock = Clock::manual(START);
+        let random = Random::seeded(SEED.fetch_add(1, Ordering::Relaxed));
+        let app = App::start(config, clock.clone(), random).await.expect("the instance starts");
+        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let server = tokio::spawn(async move {
+            axum::serve(listener, service).await.expect("the instance serves");
+        });
+        let oracles = Oracles::new(&issuer);
+        let endpoints = Endpoints::new(&socket, oracles.clone());
+        Self { app, issuer, clock, endpoints, oracles, server, _folder: folder }
+    }
+
+    /// A browser that was never here.
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.issuer, self.oracles.clone(), self.clock.clone())
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// Lets so many seconds pass.
+    pub fn pass_seconds(&self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    /// `path` as an absolute address.
+    pub fn at(&self, path: &str) -> String {
+        latchkey::paths::absolute(&self.issuer, path)
+    }
+
+    /// Alice, who has told us everything about herself.
+    pub async fn alice(&self) -> TestUser {
+        self.person("alice", people::all_claims()).await
+    }
+
+    /// Bob, of whom we know only name and address of mail.
+    pub async fn bob(&self) -> TestUser {
+        self.person("bob", json!({ "name": "Bob" })).await
+    }
+
+    /// Somebody with these claims.
+    pub async fn person(&self, username: &str, claims: Value) -> TestUser {
+        let email = format!("{username}@people.example");
+        let user = add_user(
+            &self.app,
+            NewUser {
+                username: username.to_owned(),
+                email: Some(email.clone()),
+                email_verified: true,
+                claims: StandardClaims::check(claims).expect("claims that fit"),
+                password: Some(SecretString::from(PASSWORD)),
+                admin: false,
+            },
+        )
+        .await
+        .expect("a person");
+        TestUser { id: user.id, username: username.to_owned(), email, password: PASSWORD.into() }
+    }
+
+    /// Registers a client, with a secret of ours if it needs one.
+    pub async fn client(&self, metadata: Value) -> TestClient {
+        self.register(metadata, ClientSecret::Generated).await
+    }
+
+    /// Registers a client with a secret of its own.
+    pub async fn client_with_secret(&self, metadata: Value, secret: &str) -> TestClient {
+        let given = ClientSecret::Given(SecretString::from(secret));
+        let client = self.register(metadata, given).await;
+        TestClient { secret: Some(secret.to_owned()), ..client }
+    }
+
+    /// The redirects it registers become places that a redirect may lead to.
+    async fn register(&self, metadata: Value, secret: ClientSecret) -> TestClient {
+        for key in ["redirect_uris", "post_logout_redirect_uris"] {
+            for uri in metadata[key].as_array().into_iter().flatten() {
+                self.oracles.allow(uri.as_str().expect("a URI is text"));
+            }
+        }
+        let (client, secret) =
+            register(&self.app, metadata, secret).await.expect("metadata that fit");
+        let metadata = serde_json::to_value(&client.metadata).expect("metadata are JSON");
+        let redirect_uri = metadata["redirect_uris"][0].as_str().unwrap_or_default().to_owned();
+        TestClient { id: client.id, secret, redirect_uri, metadata }
+    }
+}
+
+/// A fresh database on the engine that `LATCHKEY_TEST_ENGINE` names.
+async fn database_url(folder: &tempfile::TempDir) -> String {
+    match std::env::var("LATCHKEY_TEST_ENGINE").as_deref() {
+        Err(_) | Ok("" | "sqlite") => database::sqlite_url(folder),
+        Ok("postgres") => database::postgres_url().await,
+        Ok(other) => panic!("LATCHKEY_TEST_ENGINE is {other:?}; expected sqlite or postgres"),
+    }
+}
+
+impl Drop for Latchkey {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,98 @@
+//! What must hold for every answer of every test, whatever the test is about.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use latchkey::paths;
+use reqwest::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, LOCATION,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use reqwest::{StatusCode, Url};
+
+/// The standing oracles of one instance; shared by all that send requests to it.
+#[derive(Clone, Debug)]
+pub struct Oracles {
+    /// Where a redirect may lead: the issuer, and what the registered clients have.
+    allowed: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Oracles {
+    pub fn new(issuer: &str) -> Self {
+        let origin = origin_of(&Url::parse(issuer).expect("the issuer is a URL"));
+        Self { allowed: Arc::new(Mutex::new(BTreeSet::from([origin]))) }
+    }
+
+    /// Lets redirects lead to `uri`, because a client has registered it.
+    pub fn allow(&self, uri: &str) {
+        let origin = origin_of(&Url::parse(uri).expect("a redirect URI is a URL"));
+        self.allowed.lock().expect("no test has panicked").insert(origin);
+    }
+
+    /// Fails if an answer breaks a rule that has no exceptions.
+    pub fn check(&self, url: &Url, status: StatusCode, headers: &HeaderMap) {
+        let what = format!("{status} from {}", url.path());
+        assert!(!status.is_server_error(), "{what}: nothing that is sent may break the server");
+        check_headers(&what, headers);
+        check_caching(&what, url.path(), status, headers);
+        self.check_location(&what, url, headers);
+    }
+
+    fn check_location(&self, what: &str, url: &Url, headers: &HeaderMap) {
+        let Some(location) = headers.get(LOCATION) else { return };
+        let location = location.to_str().expect("a Location of ASCII");
+        let target = url.join(location).expect("a Location that is a URL");
+        let origin = origin_of(&target);
+        let allowed = self.allowed.lock().expect("no test has panicked");
+        assert!(allowed.contains(&origin), "{what}: redirects to the foreign {location}");
+    }
+}
+
+/// Scheme, host and port; the scheme alone where there is no host (`com.example.app:/cb`).
+pub fn origin_of(url: &Url) -> String {
+    match url.host_str() {
+        Some(_) => url.origin().ascii_serialization(),
+        None => format!("{}:", url.scheme()),
+    }
+}
+
+fn text(headers: &HeaderMap, name: impl reqwest::header::AsHeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn check_headers(what: &str, headers: &HeaderMap) {
+    assert_eq!(text(headers, X_CONTENT_TYPE_OPTIONS), "nosniff", "{what}");
+    assert_eq!(text(headers, X_FRAME_OPTIONS), "DENY", "{what}");
+    assert_eq!(text(headers, "referrer-policy"), "no-referrer", "{what}");
+    assert_eq!(text(headers, "cross-origin-opener-policy"), "same-origin", "{what}");
+    assert!(!text(headers, "cross-origin-resource-policy").is_empty(), "{what}: no CORP");
+    let transport = text(headers, STRICT_TRANSPORT_SECURITY);
+    assert!(transport.starts_with("max-age=31536000"), "{what}: HSTS is {transport:?}");
+    let policies: Vec<_> = headers.get_all(CONTENT_SECURITY_POLICY).iter().collect();
+    assert_eq!(policies.len(), 1, "{what}: one Content-Security-Policy, not {policies:?}");
+    let policy = text(headers, CONTENT_SECURITY_POLICY);
+    assert!(policy.contains("default-src 'none'"), "{what}: {policy}");
+    assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
+    assert!(!policy.contains("unsafe-"), "{what}: {policy}");
+    let kind = text(headers, CONTENT_TYPE).to_ascii_lowercase();
+    if kind.starts_with("text/") {
+        assert!(kind.contains("charset=utf-8"), "{what}: {kind} without charset");
+    }
+    assert!(headers.get("x-powered-by").is_none(), "{what}: says what it runs on");
+}
+
+fn check_caching(what: &str, path: &str, status: StatusCode, headers: &HeaderMap) {
+    let public = [
+        paths::JWKS,
+        paths::OPENID_CONFIGURATION,
+        paths::AUTHORIZATION_SERVER_METADATA,
+        paths::WELL_KNOWN_CHANGE_PASSWORD,
+    ];
+    let is_public = public.contains(&path)
+        || ["/assets/", "/logos/"].iter().any(|folder| path.starts_with(folder));
+    if is_public && status.is_success() {
+        return;
+    }
+    let caching = text(headers, CACHE_CONTROL);
+    assert!(caching.contains("no-store"), "{what}: Cache-Control is {caching:?}");
+}
