@@ -13,8 +13,10 @@ use crate::app::App;
 use crate::grants::access_token::{self, LiveToken};
 use crate::oauth::client_authentication::bearer;
 use crate::protocol::claims;
+use crate::protocol::code_grant::{self, StoredGrant};
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::parameters::Parameters;
+use crate::protocol::scope::Scope;
 use crate::store::users;
 use crate::web::parameters::is_form;
 
@@ -121,10 +123,14 @@ async fn answer(
     if !token.audience.is_empty() && !token.audience.contains(&app.config.issuer) {
         return Err(OAuthError::invalid_token("the access token is for another resource").into());
     }
-    if !token.scope.contains("openid") {
-        return Err(OAuthError::insufficient_scope("the access token has no scope openid").into());
-    }
     let authorization = &standing.authorization;
+    let grant = StoredGrant {
+        client_id: token.client_id.clone(),
+        owner_id: authorization.user_id.clone(),
+        scope: token.scope.clone(),
+        expires_at: token.expires_at,
+    };
+    code_grant::resource::check(&Scope::parse("openid")?, Some(&grant), app.clock.now())?;
     let user = {
         let mut db = app.store.read().await?;
         users::find(&mut db, &authorization.user_id).await?.ok_or_else(dead)?

@@ -9,7 +9,9 @@ use crate::grants::authorization_code;
 use crate::protocol::authorization_request::ResponseTarget;
 use crate::protocol::authorization_response::{self, AuthorizationResponse};
 use crate::protocol::client::GrantType;
+use crate::protocol::code_grant::{self, authorization::Asked};
 use crate::protocol::error::OAuthError;
+use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
 use crate::secret::sha256;
 use crate::store::authorization_requests::{self as requests, Code};
@@ -29,6 +31,19 @@ pub(super) async fn success(
 ) -> Result<Response, PageError> {
     let Some(signed_in) = situation.signed_in else { return Err(PageError::RequestGone) };
     let now = app.clock.now();
+    let request = situation.request;
+    let target = request.target();
+    let challenge = request.code_challenge.as_ref().map(CodeChallenge::as_str);
+    let asked = Asked {
+        redirect_uri: &request.redirect_uri,
+        scope: &request.scope,
+        code_challenge: challenge,
+    };
+    let approved =
+        match code_grant::authorization::check(&situation.client.metadata, &asked, &scope) {
+            Ok(approved) => approved,
+            Err(error) => return refusal(app, &target, &error),
+        };
     let code = app.random.token(authorization_code::PREFIX);
     let mut db = app.store.write().await?;
     if let Some(id) = pending
@@ -36,21 +51,19 @@ pub(super) async fn success(
     {
         return Err(PageError::RequestGone);
     }
-    let authorization = authorize(app, &mut db, situation, signed_in, scope).await?;
-    let challenge = situation.request.code_challenge.as_ref();
+    let authorization = authorize(app, &mut db, situation, signed_in, approved.scope).await?;
     let record = Code {
         code_hash: sha256(&code),
         authorization_id: authorization.id,
         client_id: situation.client.id.clone(),
-        redirect_uri: situation.request.redirect_uri.clone(),
-        code_challenge: challenge.map(|challenge| challenge.as_str().to_owned()),
+        redirect_uri: approved.redirect_uri,
+        code_challenge: challenge.map(str::to_owned),
         created_at: now,
         expires_at: now + *app.config.tokens.code_ttl,
         consumed_at: None,
     };
     requests::insert_code(&mut db, &record).await?;
     db.commit().await?;
-    let target = situation.request.target();
     show(app, authorization_response::success(&target, &app.config.issuer, &code), &target)
 }
 

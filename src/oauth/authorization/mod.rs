@@ -23,6 +23,7 @@ use crate::protocol::client::GrantType;
 use crate::protocol::error::OAuthError;
 use crate::protocol::next_step::{self, Circumstances, Decision, NextStep, Presence};
 use crate::protocol::parameters::Parameters;
+use crate::protocol::redirect_uri;
 use crate::store::authorization_requests::{self as requests, PendingAuthorization};
 use crate::store::clients::ClientRecord;
 use crate::store::consents;
@@ -139,6 +140,11 @@ async fn resume_pending(
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
     let client = live_client(app, &pending.client_id).await?;
+    // It was registered when the request came in, and must still be: nothing is ever sent to an
+    // address that is not.
+    if !redirect_uri::matches(&client.metadata.redirect_uris, &pending.request.redirect_uri) {
+        return Err(PageError::BadApplicationRequest(PersonError::UnregisteredRedirectUri));
+    }
     let target = pending.request.target();
     // A decision counts only for the person who made it.
     let decided_here =

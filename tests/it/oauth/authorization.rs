@@ -3,6 +3,7 @@
 
 use latchkey::paths;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::browser::Arrival;
 use crate::support::clients;
@@ -148,4 +149,32 @@ async fn a_client_disabled_while_the_person_signs_in_gets_no_code() {
     let arrival = sign_in(&mut stage.browser, page, &stage.alice).await;
     let arrival = walk_on(&mut stage.browser, &stage.alice, arrival).await;
     error_page("disabled meanwhile", arrival, "");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_a_redirect_uri_that_was_taken_back_meanwhile() {
+    let mut stage = Stage::set().await;
+    let ask = stage.ask();
+    let page = stage.browser.arrive(&ask.address()).await.page();
+    let mut metadata = clients::web();
+    metadata["redirect_uris"] = json!(["https://app.example/elsewhere"]);
+    let app = &stage.latchkey.app;
+    latchkey::identity::clients::update(app, &stage.web.id, metadata).await.unwrap();
+    let page = page.fill("username", &stage.alice.email);
+    let page = page.fill("password", &stage.alice.password);
+    for button in ["deny", "Sign in"] {
+        let arrival = stage.browser.submit(&page, button).await;
+        error_page("taken back", arrival, "");
+    }
+}
+
+#[tokio::test]
+async fn the_provider_itself_is_nobodys_resource() {
+    let stage = Stage::set().await;
+    let mut metadata = clients::rs();
+    metadata["client_id"] = "spy".into();
+    metadata["resources"] = json!([stage.latchkey.issuer]);
+    let app = &stage.latchkey.app;
+    let secret = latchkey::identity::clients::ClientSecret::Generated;
+    assert!(latchkey::identity::clients::register(app, metadata, secret).await.is_err());
 }
