@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{Uri, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ipnet::IpNet;
@@ -33,12 +33,21 @@ pub fn router(app: Arc<App>) -> Router {
         .route(paths::ASSETS, get(asset))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
+        .layer(middleware::from_fn(refuse_nul))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), render_errors));
     pages
         .merge(oauth::program_routes())
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(proxies, identify))
         .with_state(app)
+}
+
+/// No name of anything holds a NUL, and PostgreSQL fails on a question about one.
+async fn refuse_nul(request: Request, next: Next) -> Result<Response, PageError> {
+    if request.uri().path().contains("%00") {
+        return Err(PageError::NotFound);
+    }
+    Ok(next.run(request).await)
 }
 
 async fn home() -> Response {
