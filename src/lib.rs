@@ -17,6 +17,8 @@ pub mod web;
 // The rules that need the database: what a token request redeems; rules about people.
 pub mod grants;
 pub mod identity;
+// What people are told by mail.
+pub mod notices;
 // The handles that every request needs.
 pub mod app;
 // Services.

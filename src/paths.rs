@@ -39,8 +39,11 @@ pub const ACCOUNT: &str = "/account";
 /// The overview of a person's account.
 pub const ACCOUNT_SECURITY: &str = "/account/security";
 
+/// Proving once more who one is, before something that matters.
+pub const ACCOUNT_CONFIRM: &str = "/account/confirm";
+
 /// The pages that signing in may lead to; no other address is followed.
-pub const PAGES: [&str; 1] = [ACCOUNT_SECURITY];
+pub const PAGES: &[&str] = &[ACCOUNT_SECURITY];
 
 /// The operator's logo (`branding.logo`).
 pub const BRAND_LOGO: &str = "/assets/logo";

@@ -14,9 +14,10 @@ use crate::protocol::scope::Scope;
 use crate::store::clients::ClientRecord;
 use crate::store::{consents, sessions};
 use crate::web::error::PageError;
-use crate::web::page::{Page, see_other};
+use crate::web::page::see_other;
 use crate::web::session::{Browser, SignedIn};
-use crate::web::views::{AccountView, ApplicationView, TimeView};
+use crate::web::shell::{self, Shell};
+use crate::web::views::{ApplicationView, TimeView};
 use crate::{paths, user_agent};
 
 /// This door's paths.
@@ -30,11 +31,11 @@ async fn account() -> Response {
 
 #[derive(Serialize)]
 struct Overview {
-    account: AccountView,
+    #[serde(flatten)]
+    shell: Shell,
     session: SessionView,
     other_sessions: usize,
     applications: Vec<ConnectedApplication>,
-    sign_out_action: &'static str,
 }
 
 #[derive(Serialize)]
@@ -78,7 +79,7 @@ async fn overview(
         }
     }
     let content = Overview {
-        account: AccountView::of(&user),
+        shell: Shell::of(&user),
         session: SessionView {
             device: user_agent::describe(&session.user_agent),
             address: Some(session.address).filter(|address| !address.is_empty()),
@@ -87,9 +88,8 @@ async fn overview(
         },
         other_sessions: others,
         applications,
-        sign_out_action: paths::LOGOUT,
     };
-    Page::new("account/security.html").forms_of(&app, &browser).render(&app, &content)
+    shell::page(&app, &browser, &user, "account/security.html").render(&app, &content)
 }
 
 fn connected_application(

@@ -61,7 +61,8 @@ macro_rules! section {
 mod people;
 
 pub use people::{
-    ClientRegistration, Login, Password, PasswordPolicy, RateLimits, Registration, Sessions, Tokens,
+    Account, ClientRegistration, Login, Password, PasswordPolicy, RateLimits, Registration,
+    Sessions, Tokens,
 };
 
 section! {
@@ -83,6 +84,8 @@ section! {
         password: Password = Password::default(),
         /// When guessing ends.
         login: Login = Login::default(),
+        /// What people may do with their own accounts.
+        account: Account = Account::default(),
         /// How often one may ask.
         rate_limits: RateLimits = RateLimits::default(),
         /// Who may register.

@@ -81,6 +81,18 @@ section! {
         lockout: ConfigDuration = seconds(15 * MINUTE),
         /// How long a person may take to sign in and consent.
         request_ttl: ConfigDuration = seconds(60 * MINUTE),
+        /// Who must have two-factor: `everyone`, `administrators`, `group:NAME`.
+        two_factor_required_for: Vec<String> = Vec::new(),
+        /// How long a browser that its owner trusts is asked for no code; zero: never offered.
+        trust_browser_for: ConfigDuration = seconds(30 * DAY),
+    }
+}
+
+section! {
+    /// What people may do with their own accounts.
+    Account {
+        /// How long an account that its owner wants removed can still be kept.
+        removal_grace: ConfigDuration = seconds(14 * DAY),
     }
 }
 

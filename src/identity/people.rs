@@ -109,6 +109,10 @@ pub async fn add_user(app: &App, new: NewUser) -> Result<User, PeopleError> {
         locked_at: None,
         lock_reason: None,
         admin_at: new.admin.then_some(now),
+        member_of: String::new(),
+        appearance: None,
+        sign_in_mails_off_at: None,
+        removal_at: None,
     };
     let mut db = app.store.write().await?;
     users::insert(&mut db, &user).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::secret::sha256;
+use crate::store::devices::{self, Device};
 use crate::store::events::{self, Event};
 use crate::store::sessions::{self, BrowserSession};
 use crate::store::users::User;
@@ -20,6 +21,8 @@ pub struct Whereabouts {
     pub address: String,
     /// The `User-Agent`, cut to 256 characters.
     pub user_agent: String,
+    /// What the browser's long-lived cookie holds, if it has one.
+    pub device: Option<String>,
 }
 
 /// How somebody proved who they are.
@@ -85,6 +88,10 @@ pub async fn start(
     let Arrival { user, proof, whereabouts, before, remembered } = *arrival;
     let token = app.random.token("");
     let token_hash = sha256(&token);
+    let device_id = match &whereabouts.device {
+        Some(device) => Some(see_device(app, db, arrival, device).await?),
+        None => None,
+    };
     if let Some(before) = before {
         if before.user_id == user.id {
             let shown = sessions::Proof { auth_time: proof.at, amr: &proof.amr, acr: &proof.acr };
@@ -120,9 +127,32 @@ pub async fn start(
         remembered_at: remembered.then_some(proof.at),
         ended_at: None,
         end_reason: None,
+        device_id,
     };
     sessions::insert(db, &session).await?;
     Ok((token, session))
+}
+
+/// From now on the person is no stranger in this browser.
+async fn see_device(
+    app: &App,
+    db: &mut Db,
+    arrival: &Arrival<'_>,
+    token: &str,
+) -> Result<String, StoreError> {
+    let Arrival { user, proof, whereabouts, .. } = *arrival;
+    let device = Device {
+        id: app.random.id(proof.at),
+        user_id: user.id.clone(),
+        token_hash: sha256(token),
+        user_agent: whereabouts.user_agent.clone(),
+        address: whereabouts.address.clone(),
+        first_seen_at: proof.at,
+        last_seen_at: proof.at,
+        trusted_until: None,
+        trusted_at: None,
+    };
+    devices::see(db, &device).await
 }
 
 /// Signs a browser out at the person's own wish.

@@ -160,7 +160,7 @@ async fn record(
 
 /// Remembers that this browser proved a password and owes the second factor. It is an
 /// interaction: a cookie and a type of its own that no page but `/login/two-factor` reads.
-pub async fn owe_second_factor(app: &App, user: &User) -> anyhow::Result<String> {
+pub async fn owe_second_factor(app: &App, user: &User, remembered: bool) -> anyhow::Result<String> {
     let token = app.random.token("");
     let now = app.clock.now();
     let pending = PendingSignIn {
@@ -169,6 +169,7 @@ pub async fn owe_second_factor(app: &App, user: &User) -> anyhow::Result<String>
         password_at: now,
         created_at: now,
         expires_at: now + PENDING_TTL,
+        remembered_at: remembered.then_some(now),
     };
     let mut db = app.store.write().await?;
     pending_sign_ins::insert(&mut db, &pending).await?;

@@ -12,7 +12,7 @@ use crate::store::credentials::{self, TotpCredential};
 use crate::store::events::{self, Event};
 use crate::store::pending_sign_ins::{self, PendingSignIn};
 use crate::store::users::User;
-use crate::store::{Db, StoreError, users};
+use crate::store::{Db, StoreError, backup_codes, users};
 
 /// Wrong codes after which a sign-in must begin anew.
 pub const MAX_WRONG_CODES: i64 = 5;
@@ -75,15 +75,8 @@ pub async fn check_code(
         db.commit().await?;
         return Ok(SecondFactor::Over);
     }
-    let seeds = credentials::list_totp(&mut db, &pending.user_id).await?;
-    let matched = match digits(attempt.code) {
-        Some(code) => matching(app, &seeds, &code, now)?,
-        None => None,
-    };
-    let proven = match matched {
-        Some((id, step)) => credentials::use_totp_step(&mut db, id, step).await?,
-        None => false,
-    };
+    let factor = accept(app, &mut db, &pending.user_id, attempt.code).await?;
+    let proven = factor.is_some();
     let user = users::find(&mut db, &pending.user_id).await?;
     let Some(user) = user.filter(|user| proven && user.locked_at.is_none()) else {
         record(app, &mut db, pending, attempt, "failed").await?;
@@ -95,6 +88,69 @@ pub async fn check_code(
     db.commit().await?;
     let proof = Proof { amr: "pwd otp mfa".into(), acr: ACR_MFA.into(), at: now };
     Ok(SecondFactor::Proven(Box::new(user), proof))
+}
+
+/// What a code was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// A time-based code of an authenticator app.
+    Totp,
+    /// One of the backup codes.
+    BackupCode {
+        /// How many are left.
+        left: i64,
+    },
+}
+
+/// Takes a person's code, of an app or of the backup set, and uses it up; `None` when it is wrong
+/// or was used before. It counts when `db` is committed.
+pub async fn accept(
+    app: &App,
+    db: &mut Db,
+    user_id: &str,
+    typed: &str,
+) -> anyhow::Result<Option<Factor>> {
+    let now = app.clock.now();
+    if let Some(code) = digits(typed) {
+        let seeds = credentials::list_totp(db, user_id).await?;
+        return Ok(match matching(app, &seeds, &code, now)? {
+            Some((id, step)) if credentials::use_totp_step(db, id, step, now).await? => {
+                Some(Factor::Totp)
+            }
+            _ => None,
+        });
+    }
+    let Some(code) = backup_code(typed) else { return Ok(None) };
+    // Without an app there is no second factor that the codes could stand in for.
+    if !credentials::has_second_factor(db, user_id).await? {
+        return Ok(None);
+    }
+    let hash = hash_backup_code(app, user_id, &code);
+    if !backup_codes::spend(db, user_id, &hash, now).await? {
+        return Ok(None);
+    }
+    Ok(Some(Factor::BackupCode { left: backup_codes::count_left(db, user_id).await? }))
+}
+
+/// The letters of a backup code (Crockford's base32), as they are hashed: sixteen, in upper case,
+/// without dashes and blanks; letters that are easily misread count as what they look like.
+fn backup_code(typed: &str) -> Option<String> {
+    if typed.len() > 64 {
+        return None;
+    }
+    let letter = |c: char| match c.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        other => other,
+    };
+    let code: String = typed.chars().filter(|c| !matches!(c, ' ' | '-')).map(letter).collect();
+    let fits = code.len() == 16 && code.bytes().all(|b| b.is_ascii_alphanumeric() && b != b'U');
+    fits.then_some(code)
+}
+
+/// The keyed hash under which a backup code is kept: useless without the master key.
+fn hash_backup_code(app: &App, user_id: &str, code: &str) -> String {
+    app.master.mac_text("backup-code", format!("{user_id}|{code}").as_bytes())
 }
 
 /// The history shows codes as it shows passwords: who guesses them must be seen.

@@ -37,6 +37,11 @@ impl Parameters {
         Self(pairs)
     }
 
+    /// All of them, in the order in which they were sent.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// All of them as `application/x-www-form-urlencoded`.
     #[must_use]
     pub fn encoded(&self) -> String {

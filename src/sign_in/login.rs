@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::identity::sessions::{Proof, Whereabouts};
+use crate::identity::sessions::Proof;
 use crate::identity::sign_in::{self, Attempt, SignIn};
 use crate::paths;
 use crate::store::users::User;
@@ -19,7 +19,7 @@ use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
-use crate::web::session::{Browser, SignedIn, add_cookie, user_agent};
+use crate::web::session::{Browser, SignedIn, add_cookie, whereabouts};
 use crate::web::steps::{Entry, Onward, deny, enter, page_of};
 use crate::web::views::ApplicationView;
 
@@ -127,8 +127,7 @@ pub(super) async fn post(
     {
         return Ok(see_other(&deny(&app, pending, None).await?));
     }
-    let whereabouts =
-        Whereabouts { address: address.to_string(), user_agent: user_agent(&headers) };
+    let whereabouts = whereabouts(&app, &headers, address);
     let attempt = Attempt {
         login: form.text("username"),
         password: form.text("password").into(),
@@ -147,7 +146,10 @@ pub(super) async fn post(
             };
             return enter(&app, &entry, &onward).await;
         }
-        SignIn::SecondFactorNeeded(user) => return owe(&app, &user, &onward).await,
+        SignIn::SecondFactorNeeded(user) => {
+            let remembered = !form.text("remember").is_empty();
+            return owe(&app, &user, &onward, remembered).await;
+        }
         SignIn::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
         SignIn::Locked => "This account is locked. Please ask support to unlock it.",
         SignIn::Refused => "The user name or the password is not right.",
@@ -162,8 +164,13 @@ pub(super) async fn post(
 
 /// The password is proven, nothing is open yet: on to the second factor, in an interaction of its
 /// own.
-async fn owe(app: &App, user: &User, onward: &Onward) -> Result<Response, PageError> {
-    let token = sign_in::owe_second_factor(app, user).await?;
+async fn owe(
+    app: &App,
+    user: &User,
+    onward: &Onward,
+    remembered: bool,
+) -> Result<Response, PageError> {
+    let token = sign_in::owe_second_factor(app, user, remembered).await?;
     let mut response = see_other(&onward.step(paths::LOGIN_TWO_FACTOR));
     let lasts = Some(sign_in::PENDING_TTL);
     add_cookie(&mut response, cookies::set(app, Name::PendingSignIn, &token, lasts));

@@ -8,7 +8,6 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::identity::sessions::Whereabouts;
 use crate::identity::sign_in;
 use crate::identity::two_factor::{self, Attempt, SecondFactor};
 use crate::paths;
@@ -19,7 +18,7 @@ use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
-use crate::web::session::{Browser, SignedIn, add_cookie, user_agent};
+use crate::web::session::{Browser, SignedIn, add_cookie, whereabouts};
 use crate::web::steps::{Entry, Onward, deny, enter, page_of};
 use crate::web::views::{AccountView, ApplicationView};
 
@@ -111,8 +110,7 @@ pub(super) async fn post(
         return Ok(see_other(&deny(&app, pending, None).await?));
     }
     let Some(pending) = owing(&app, &headers).await? else { return Ok(begin_anew(&app, &onward)) };
-    let whereabouts =
-        Whereabouts { address: address.to_string(), user_agent: user_agent(&headers) };
+    let whereabouts = whereabouts(&app, &headers, address);
     let attempt = Attempt {
         code: form.text("code"),
         whereabouts: &whereabouts,
@@ -125,7 +123,7 @@ pub(super) async fn post(
                 proof: &proof,
                 whereabouts: &whereabouts,
                 before: signed_in.as_ref().map(|signed_in| &signed_in.session),
-                remembered: false,
+                remembered: pending.remembered_at.is_some(),
             };
             enter(&app, &entry, &onward).await
         }

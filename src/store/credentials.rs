@@ -35,10 +35,12 @@ pub struct TotpCredential {
     pub created_at: Timestamp,
     /// When the person showed a first code.
     pub confirmed_at: Option<Timestamp>,
+    /// When a code of it was last accepted.
+    pub last_used_at: Option<Timestamp>,
 }
 
 record!(TotpCredential in "totp_credentials" by id {
-    id, user_id, name, sealed_seed, last_step, created_at, confirmed_at,
+    id, user_id, name, sealed_seed, last_step, created_at, confirmed_at, last_used_at,
 });
 
 /// The person's password.
@@ -108,8 +110,8 @@ pub async fn insert_totp(db: &mut Db, totp: &TotpCredential) -> Result<(), Store
 
 /// The person's authenticator apps, the oldest first, also those not confirmed.
 pub async fn list_totp(db: &mut Db, user_id: &str) -> Result<Vec<TotpCredential>, StoreError> {
-    let sql = "SELECT id, user_id, name, sealed_seed, last_step, created_at, confirmed_at \
-               FROM totp_credentials WHERE user_id = $1 ORDER BY created_at, id";
+    let sql = "SELECT id, user_id, name, sealed_seed, last_step, created_at, confirmed_at, \
+               last_used_at FROM totp_credentials WHERE user_id = $1 ORDER BY created_at, id";
     Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 
@@ -133,16 +135,28 @@ pub async fn confirm_totp(
 }
 
 /// Accepts the code of `step`; `false` when that step or a later one was used (RFC 6238 §5.2).
-pub async fn use_totp_step(db: &mut Db, id: &str, step: i64) -> Result<bool, StoreError> {
+pub async fn use_totp_step(
+    db: &mut Db,
+    id: &str,
+    step: i64,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "UPDATE totp_credentials SET last_step = $2 \
+        "UPDATE totp_credentials SET last_step = $2, last_used_at = $3 \
          WHERE id = $1 AND confirmed_at IS NOT NULL AND last_step < $2",
     )
     .bind(id)
     .bind(step)
+    .bind(now)
     .execute(db)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Removes one of a person's authenticator apps; `false` when it is not theirs.
+pub async fn remove_one_totp(db: &mut Db, user_id: &str, id: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM totp_credentials WHERE user_id = $1 AND id = $2";
+    Ok(sqlx::query(sql).bind(user_id).bind(id).execute(db).await?.rows_affected() > 0)
 }
 
 /// Removes all of a person's authenticator apps.

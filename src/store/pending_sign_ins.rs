@@ -18,23 +18,26 @@ pub struct PendingSignIn {
     pub created_at: Timestamp,
     /// When it is worth nothing any more.
     pub expires_at: Timestamp,
+    /// When the person asked to be kept signed in.
+    pub remembered_at: Option<Timestamp>,
 }
 
 record!(PendingSignIn in "pending_sign_ins" by id_hash {
-    id_hash, user_id, password_at, created_at, expires_at,
+    id_hash, user_id, password_at, created_at, expires_at, remembered_at,
 });
 
 /// Adds a browser that owes a second factor.
 pub async fn insert(db: &mut Db, pending: &PendingSignIn) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO pending_sign_ins (id_hash, user_id, password_at, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO pending_sign_ins (id_hash, user_id, password_at, created_at, expires_at, \
+         remembered_at) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&pending.id_hash)
     .bind(&pending.user_id)
     .bind(pending.password_at)
     .bind(pending.created_at)
     .bind(pending.expires_at)
+    .bind(pending.remembered_at)
     .execute(db)
     .await?;
     Ok(())
@@ -47,7 +50,8 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<PendingSignIn>, StoreError> {
     let pending = sqlx::query_as(
-        "SELECT id_hash, user_id, password_at, created_at, expires_at FROM pending_sign_ins \
+        "SELECT id_hash, user_id, password_at, created_at, expires_at, remembered_at \
+         FROM pending_sign_ins \
          WHERE id_hash = $1 AND expires_at > $2",
     )
     .bind(id_hash)

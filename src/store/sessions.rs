@@ -43,11 +43,13 @@ pub struct BrowserSession {
     pub ended_at: Option<Timestamp>,
     /// Why.
     pub end_reason: Option<String>,
+    /// In which of the person's devices it lives.
+    pub device_id: Option<String>,
 }
 
 record!(BrowserSession in "browser_sessions" by id {
     id, token_hash, user_id, created_at, last_active_at, auth_time, amr, acr, address, user_agent,
-    idle_ttl, expires_at, remembered_at, ended_at, end_reason,
+    idle_ttl, expires_at, remembered_at, ended_at, end_reason, device_id,
 });
 
 impl BrowserSession {
@@ -75,7 +77,8 @@ pub async fn insert(db: &mut Db, session: &BrowserSession) -> Result<(), StoreEr
     sqlx::query(
         "INSERT INTO browser_sessions (id, token_hash, user_id, created_at, last_active_at, \
          auth_time, amr, acr, address, user_agent, idle_ttl, expires_at, remembered_at, ended_at, \
-         end_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         end_reason, device_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(&session.id)
     .bind(&session.token_hash)
@@ -92,6 +95,7 @@ pub async fn insert(db: &mut Db, session: &BrowserSession) -> Result<(), StoreEr
     .bind(session.remembered_at)
     .bind(session.ended_at)
     .bind(&session.end_reason)
+    .bind(&session.device_id)
     .execute(db)
     .await?;
     Ok(())
@@ -106,13 +110,15 @@ pub async fn find_live(
     let row: Option<AnyRow> = sqlx::query(
         "SELECT s.id, s.token_hash, s.created_at, s.last_active_at, s.auth_time, \
          s.amr, s.acr, s.address, s.user_agent, s.idle_ttl, s.expires_at, s.remembered_at, \
-         s.ended_at, s.end_reason, \
+         s.ended_at, s.end_reason, s.device_id, \
          u.id AS user_id, u.username AS user_username, \
          u.username_key AS user_username_key, u.email AS user_email, \
          u.email_key AS user_email_key, u.email_verified_at AS user_email_verified_at, \
          u.claims AS user_claims, u.created_at AS user_created_at, \
          u.updated_at AS user_updated_at, u.locked_at AS user_locked_at, \
-         u.lock_reason AS user_lock_reason, u.admin_at AS user_admin_at \
+         u.lock_reason AS user_lock_reason, u.admin_at AS user_admin_at, \
+         u.member_of AS user_member_of, u.appearance AS user_appearance, \
+         u.sign_in_mails_off_at AS user_sign_in_mails_off_at, u.removal_at AS user_removal_at \
          FROM browser_sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 \
          AND s.last_active_at + s.idle_ttl > $2 AND u.locked_at IS NULL",
@@ -129,8 +135,8 @@ pub async fn find_live(
 pub async fn find(db: &mut Db, id: &str) -> Result<Option<BrowserSession>, StoreError> {
     let session = sqlx::query_as(
         "SELECT id, token_hash, user_id, created_at, last_active_at, auth_time, amr, acr, address, \
-         user_agent, idle_ttl, expires_at, remembered_at, ended_at, end_reason \
-         FROM browser_sessions WHERE id = $1",
+         user_agent, idle_ttl, expires_at, remembered_at, ended_at, end_reason, \
+         device_id FROM browser_sessions WHERE id = $1",
     )
     .bind(id)
     .fetch_optional(db)
@@ -241,8 +247,8 @@ pub async fn end_all(
 pub async fn list(db: &mut Db, user_id: &str) -> Result<Vec<BrowserSession>, StoreError> {
     let sessions = sqlx::query_as(
         "SELECT id, token_hash, user_id, created_at, last_active_at, auth_time, amr, acr, address, \
-         user_agent, idle_ttl, expires_at, remembered_at, ended_at, end_reason \
-         FROM browser_sessions WHERE user_id = $1 AND ended_at IS NULL \
+         user_agent, idle_ttl, expires_at, remembered_at, ended_at, end_reason, \
+         device_id FROM browser_sessions WHERE user_id = $1 AND ended_at IS NULL \
          ORDER BY last_active_at DESC, id LIMIT 1000",
     )
     .bind(user_id)

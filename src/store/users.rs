@@ -33,11 +33,20 @@ pub struct User {
     pub lock_reason: Option<String>,
     /// Since when the person is an administrator.
     pub admin_at: Option<Timestamp>,
+    /// The groups the person is in: names between spaces.
+    pub member_of: String,
+    /// How the person wants our pages to look, as JSON.
+    pub appearance: Option<String>,
+    /// Since when the person wants no mail about sign-ins.
+    pub sign_in_mails_off_at: Option<Timestamp>,
+    /// When the account will be removed, because its owner asked for it.
+    pub removal_at: Option<Timestamp>,
 }
 
 record!(User in "users" by id {
     id, username, username_key, email, email_key, email_verified_at, claims as json, created_at,
-    updated_at, locked_at, lock_reason, admin_at,
+    updated_at, locked_at, lock_reason, admin_at, member_of, appearance, sign_in_mails_off_at,
+    removal_at,
 });
 
 impl User {
@@ -75,8 +84,9 @@ pub struct Email<'a> {
 pub async fn insert(db: &mut Db, user: &User) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO users (id, username, username_key, email, email_key, email_verified_at, \
-         claims, created_at, updated_at, locked_at, lock_reason, admin_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         claims, created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
+         sign_in_mails_off_at, removal_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(&user.id)
     .bind(&user.username)
@@ -90,6 +100,10 @@ pub async fn insert(db: &mut Db, user: &User) -> Result<(), StoreError> {
     .bind(user.locked_at)
     .bind(&user.lock_reason)
     .bind(user.admin_at)
+    .bind(&user.member_of)
+    .bind(&user.appearance)
+    .bind(user.sign_in_mails_off_at)
+    .bind(user.removal_at)
     .execute(db)
     .await?;
     Ok(())
@@ -99,7 +113,8 @@ pub async fn insert(db: &mut Db, user: &User) -> Result<(), StoreError> {
 pub async fn find(db: &mut Db, id: &str) -> Result<Option<User>, StoreError> {
     let user = sqlx::query_as(
         "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at FROM users WHERE id = $1",
+         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
+         sign_in_mails_off_at, removal_at FROM users WHERE id = $1",
     )
     .bind(id)
     .fetch_optional(db)
@@ -111,10 +126,12 @@ pub async fn find(db: &mut Db, id: &str) -> Result<Option<User>, StoreError> {
 pub async fn find_by_login(db: &mut Db, key: &str) -> Result<Option<User>, StoreError> {
     let sql = if key.contains('@') {
         "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at FROM users WHERE email_key = $1"
+         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
+         sign_in_mails_off_at, removal_at FROM users WHERE email_key = $1"
     } else {
         "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at FROM users \
+         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
+         sign_in_mails_off_at, removal_at FROM users \
          WHERE username_key = $1"
     };
     Ok(sqlx::query_as(sql).bind(key).fetch_optional(db).await?)
@@ -124,7 +141,8 @@ pub async fn find_by_login(db: &mut Db, key: &str) -> Result<Option<User>, Store
 pub async fn list(db: &mut Db, after: Option<&str>, limit: i64) -> Result<Vec<User>, StoreError> {
     let users = sqlx::query_as(
         "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at FROM users \
+         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
+         sign_in_mails_off_at, removal_at FROM users \
          WHERE id > $1 ORDER BY id LIMIT $2",
     )
     .bind(after.unwrap_or_default())
@@ -214,6 +232,74 @@ pub async fn set_admin(
         .execute(db)
         .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Puts a person into these groups (names between spaces) and no others.
+pub async fn set_groups(
+    db: &mut Db,
+    id: &str,
+    member_of: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE users SET member_of = $2, updated_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(member_of)
+        .bind(now)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Keeps how the person wants our pages to look (JSON), or forgets it.
+pub async fn set_appearance(
+    db: &mut Db,
+    id: &str,
+    appearance: Option<&str>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE users SET appearance = $2 WHERE id = $1")
+        .bind(id)
+        .bind(appearance)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Turns mails about sign-ins off (`since` when), or on again.
+pub async fn set_sign_in_mails_off(
+    db: &mut Db,
+    id: &str,
+    since: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE users SET sign_in_mails_off_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(since)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Plans the removal of an account, or calls it off.
+pub async fn set_removal(
+    db: &mut Db,
+    id: &str,
+    removal_at: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE users SET removal_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(removal_at)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// At most `limit` people whose removal is due.
+pub async fn list_due_for_removal(
+    db: &mut Db,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT id FROM users WHERE removal_at <= $1 ORDER BY removal_at LIMIT $2";
+    Ok(sqlx::query_scalar(sql).bind(now).bind(limit).fetch_all(db).await?)
 }
 
 /// Removes a person with all that is theirs; events stay.

@@ -234,7 +234,7 @@ fn account() -> Vec<Sample> {
     };
     let wiki = with(&printer(), &json!({ "name": "Wiki", "host": "wiki.example" }));
     let overview = json!({
-        "account": alice(), "other_sessions": 2, "sign_out_action": "/logout",
+        "account": alice(), "other_sessions": 2, "sign_out_action": "/logout", "done": null,
         "session": {
             "device": "Firefox 145 on Linux", "address": "192.0.2.7",
             "signed_in": moment("2 hours ago"), "last_active": moment("just now"),

@@ -17,6 +17,8 @@ pub enum Name {
     Browser,
     /// A password was proven, the second factor is owed.
     PendingSignIn,
+    /// A browser over the years: people who sign in from it again are no strangers there.
+    Device,
 }
 
 impl Name {
@@ -25,6 +27,7 @@ impl Name {
             Self::Session => "latchkey_session",
             Self::Browser => "latchkey_browser",
             Self::PendingSignIn => "latchkey_sign_in",
+            Self::Device => "latchkey_device",
         }
     }
 

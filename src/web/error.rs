@@ -43,6 +43,8 @@ pub enum PageError {
     RequestGone,
     /// One must sign in first; then the page at this path is shown.
     SignInFirst(String),
+    /// One must prove once more who one is; then the form kept under this id is gone on with.
+    ConfirmFirst(String),
     /// Too much is asked at once.
     Busy {
         /// When it makes sense to try again.
@@ -152,6 +154,12 @@ impl PageError {
                     .into(),
                 "Go back to the application and sign in from there again.",
             ),
+            Self::ConfirmFirst(_) => (
+                StatusCode::FORBIDDEN,
+                "Confirm that it is you",
+                "This page needs a fresh proof of who you are.".into(),
+                "Confirm, then come back here.",
+            ),
             Self::SignInFirst(_) => (
                 StatusCode::SEE_OTHER,
                 "Sign in first",
@@ -185,6 +193,10 @@ impl IntoResponse for PageError {
         if let Self::SignInFirst(path) = &self {
             let to: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
             return crate::web::page::see_other(&format!("{}?to={to}", crate::paths::LOGIN));
+        }
+        if let Self::ConfirmFirst(kept) = &self {
+            let confirm = crate::paths::ACCOUNT_CONFIRM;
+            return crate::web::page::see_other(&format!("{confirm}?kept={kept}"));
         }
         let (status, title, detail, advice) = self.words();
         let mut response = status.into_response();

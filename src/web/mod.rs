@@ -11,6 +11,8 @@ pub mod page;
 pub mod parameters;
 pub mod refusal;
 pub mod session;
+pub mod shell;
 pub mod sign_out;
 pub mod steps;
+pub mod sudo;
 pub mod views;

@@ -1,6 +1,7 @@
 //! Who is calling: the browser, the session it is signed in to, the forms that belong to both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
@@ -10,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::App;
-use crate::identity::sessions;
+use crate::identity::sessions::{self, Whereabouts};
 use crate::secret::{equal, sha256};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
@@ -129,6 +130,19 @@ pub fn give_session(app: &App, response: &mut Response, token: &str, remembered:
     let lasts = remembered.then_some(*app.config.sessions.remember_absolute);
     add_cookie(response, cookies::set(app, Name::Session, token, lasts));
     add_cookie(response, cookies::clear(app, Name::PendingSignIn));
+}
+
+/// How long a browser is remembered after its last sign-in: the longest that browsers keep a cookie.
+pub const DEVICE_TTL: Duration = Duration::from_hours(24 * 400);
+
+/// Where the request comes from: address, browser, and the device if it is no stranger.
+#[must_use]
+pub fn whereabouts(app: &App, headers: &HeaderMap, address: std::net::IpAddr) -> Whereabouts {
+    Whereabouts {
+        address: address.to_canonical().to_string(),
+        user_agent: user_agent(headers),
+        device: cookies::read(app, headers, Name::Device).filter(|token| token.len() == 43),
+    }
 }
 
 /// Takes every cookie of a signed-in browser away.

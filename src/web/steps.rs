@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::identity::sessions;
+use crate::identity::sessions::{self, Whereabouts};
 use crate::paths;
 use crate::store::authorization_requests::{self as requests, PendingAuthorization};
 use crate::store::clients::ClientRecord;
+use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
 use crate::web::page::{Page, see_other};
-use crate::web::session::{Browser, give_session};
+use crate::web::session::{Browser, DEVICE_TTL, add_cookie, give_session};
 
 /// Where a step goes on: to an authorization request, or to a page of the account.
 #[derive(Clone, Debug)]
@@ -124,6 +125,9 @@ pub type Entry<'a> = sessions::Arrival<'a>;
 
 /// Signs the browser in, and sends it on.
 pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
+    let device = entry.whereabouts.device.clone().unwrap_or_else(|| app.random.token(""));
+    let whereabouts = Whereabouts { device: Some(device.clone()), ..entry.whereabouts.clone() };
+    let entry = &Entry { whereabouts: &whereabouts, ..*entry };
     let mut db = app.store.write().await?;
     let (token, session) = sessions::start(app, &mut db, entry).await?;
     if let Some(pending) = onward.pending() {
@@ -133,5 +137,7 @@ pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Resp
     db.commit().await?;
     let mut response = see_other(&onward.address());
     give_session(app, &mut response, &token, session.remembered_at.is_some());
+    let lasts = Some(DEVICE_TTL);
+    add_cookie(&mut response, cookies::set(app, Name::Device, &device, lasts));
     Ok(response)
 }

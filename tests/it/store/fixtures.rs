@@ -36,6 +36,10 @@ pub fn user(name: &str) -> User {
         locked_at: None,
         lock_reason: None,
         admin_at: None,
+        member_of: String::new(),
+        appearance: None,
+        sign_in_mails_off_at: None,
+        removal_at: None,
     }
 }
 
@@ -73,6 +77,7 @@ pub fn session(id: &str, user_id: &str) -> BrowserSession {
         remembered_at: None,
         ended_at: None,
         end_reason: None,
+        device_id: None,
     }
 }
 

@@ -143,6 +143,7 @@ on_both_engines! {
         let totp = credentials::TotpCredential {
             id: "t".into(), user_id: "u-ada".into(), name: "Phone".into(), sealed_seed: "s".into(),
             last_step: 0, created_at: START, confirmed_at: Some(START),
+            last_used_at: None,
         };
         credentials::insert_totp(&mut write, &totp).await.unwrap();
         write.commit().await.unwrap();
@@ -150,7 +151,7 @@ on_both_engines! {
             let store = db.clone();
             tokio::spawn(async move {
                 let mut write = store.write().await.unwrap();
-                let step = credentials::use_totp_step(&mut write, "t", 77).await.unwrap();
+                let step = credentials::use_totp_step(&mut write, "t", 77, at(1)).await.unwrap();
                 let assertion =
                     used_assertions::insert_once(&mut write, "printer", "jti", at(60)).await;
                 write.commit().await.unwrap();

@@ -92,15 +92,16 @@ on_both_engines! {
         let totp = TotpCredential {
             id: "t".into(), user_id: "u-ada".into(), name: "Phone".into(), sealed_seed: "s".into(),
             last_step: 0, created_at: START, confirmed_at: None,
+            last_used_at: None,
         };
         credentials::insert_totp(&mut write, &totp).await.unwrap();
         assert!(!credentials::has_second_factor(&mut write, "u-ada").await.unwrap());
-        assert!(!credentials::use_totp_step(&mut write, "t", 5).await.unwrap());
+        assert!(!credentials::use_totp_step(&mut write, "t", 5, at(1)).await.unwrap());
         assert!(credentials::confirm_totp(&mut write, "t", 5, at(2)).await.unwrap());
         assert!(!credentials::confirm_totp(&mut write, "t", 6, at(2)).await.unwrap());
         assert!(credentials::has_second_factor(&mut write, "u-ada").await.unwrap());
-        assert!(!credentials::use_totp_step(&mut write, "t", 5).await.unwrap());
-        assert!(credentials::use_totp_step(&mut write, "t", 6).await.unwrap());
+        assert!(!credentials::use_totp_step(&mut write, "t", 5, at(1)).await.unwrap());
+        assert!(credentials::use_totp_step(&mut write, "t", 6, at(1)).await.unwrap());
         let listed = credentials::list_totp(&mut write, "u-ada").await.unwrap();
         assert_eq!((listed[0].last_step, listed[0].confirmed_at), (6, Some(at(2))));
         assert_eq!(credentials::remove_totp(&mut write, "u-ada").await.unwrap(), 1);
@@ -150,6 +151,7 @@ on_both_engines! {
         let owes = PendingSignIn {
             id_hash: "p".into(), user_id: "u-ada".into(), password_at: START, created_at: START,
             expires_at: at(300),
+            remembered_at: None,
         };
         pending_sign_ins::insert(db, &owes).await.unwrap();
         assert_eq!(pending_sign_ins::find(db, "p", at(1)).await.unwrap().unwrap().password_at, START);

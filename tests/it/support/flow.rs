@@ -172,6 +172,7 @@ impl Latchkey {
             last_step: 0,
             created_at: now,
             confirmed_at: Some(now),
+            last_used_at: None,
         };
         let mut db = self.app.store.write().await.expect("a write");
         credentials::insert_totp(&mut db, &credential).await.expect("an authenticator");

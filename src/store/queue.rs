@@ -1,0 +1,94 @@
+//! Work to do later: mails, logout notices. It is put here in the transaction of what causes it.
+
+use crate::clock::Timestamp;
+
+use super::row::record;
+use super::{Db, StoreError};
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The record's id.
+    pub id: String,
+    /// What kind of work: `mail`, `logout_notice`.
+    pub kind: String,
+    /// What is to be sent to whom, sealed.
+    pub sealed: String,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When to try next.
+    pub due_at: Timestamp,
+    /// When it is given up.
+    pub expires_at: Timestamp,
+    /// How often it was tried.
+    pub tries: i64,
+}
+
+record!(Job in "queue" by id { id, kind, sealed, created_at, due_at, expires_at, tries });
+
+/// Adds a job.
+pub async fn push(db: &mut Db, job: &Job) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO queue (id, kind, sealed, created_at, due_at, expires_at, tries) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&job.id)
+    .bind(&job.kind)
+    .bind(&job.sealed)
+    .bind(job.created_at)
+    .bind(job.due_at)
+    .bind(job.expires_at)
+    .bind(job.tries)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes at most `limit` due jobs of a kind and puts each off until `again_at`, so that no other
+/// node takes it meanwhile and it comes back if this one never says [`done`].
+pub async fn claim(
+    db: &mut Db,
+    kind: &str,
+    now: Timestamp,
+    again_at: Timestamp,
+    limit: i64,
+) -> Result<Vec<Job>, StoreError> {
+    let jobs = sqlx::query_as(
+        "UPDATE queue SET due_at = $3, tries = tries + 1 WHERE due_at <= $2 AND id IN \
+         (SELECT id FROM queue WHERE kind = $1 AND due_at <= $2 AND expires_at > $2 \
+         ORDER BY due_at LIMIT $4) \
+         RETURNING id, kind, sealed, created_at, due_at, expires_at, tries",
+    )
+    .bind(kind)
+    .bind(now)
+    .bind(again_at)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(jobs)
+}
+
+/// Puts a job that failed off until then.
+pub async fn put_off(db: &mut Db, id: &str, due_at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE queue SET due_at = $2 WHERE id = $1";
+    sqlx::query(sql).bind(id).bind(due_at).execute(db).await?;
+    Ok(())
+}
+
+/// Removes a job that is done.
+pub async fn done(db: &mut Db, id: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM queue WHERE id = $1").bind(id).execute(db).await?;
+    Ok(())
+}
+
+/// Deletes at most `limit` jobs that were given up before `before`.
+pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE expires_at < $1 LIMIT $2)",
+    )
+    .bind(before)
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
