@@ -49,6 +49,15 @@ record!(User in "users" by id {
     removal_at,
 });
 
+/// The columns of a whole record.
+macro_rules! columns {
+    () => {
+        "id, username, username_key, email, email_key, email_verified_at, claims, created_at, \
+         updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
+         sign_in_mails_off_at, removal_at"
+    };
+}
+
 impl User {
     /// All standard claims: those that were set, and those that the record itself knows better.
     #[must_use]
@@ -111,40 +120,30 @@ pub async fn insert(db: &mut Db, user: &User) -> Result<(), StoreError> {
 
 /// The person of this id.
 pub async fn find(db: &mut Db, id: &str) -> Result<Option<User>, StoreError> {
-    let user = sqlx::query_as(
-        "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
-         sign_in_mails_off_at, removal_at FROM users WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(db)
-    .await?;
+    let user = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = $1"))
+        .bind(id)
+        .fetch_optional(db)
+        .await?;
     Ok(user)
 }
 
 /// The person who signs in with this canonical name or address; only addresses have an `@`.
 pub async fn find_by_login(db: &mut Db, key: &str) -> Result<Option<User>, StoreError> {
     let sql = if key.contains('@') {
-        "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
-         sign_in_mails_off_at, removal_at FROM users WHERE email_key = $1"
+        concat!("SELECT ", columns!(), " FROM users WHERE email_key = $1")
     } else {
-        "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
-         sign_in_mails_off_at, removal_at FROM users \
-         WHERE username_key = $1"
+        concat!("SELECT ", columns!(), " FROM users WHERE username_key = $1")
     };
     Ok(sqlx::query_as(sql).bind(key).fetch_optional(db).await?)
 }
 
 /// At most `limit` people in the order of their ids, those after `after`.
 pub async fn list(db: &mut Db, after: Option<&str>, limit: i64) -> Result<Vec<User>, StoreError> {
-    let users = sqlx::query_as(
-        "SELECT id, username, username_key, email, email_key, email_verified_at, claims, \
-         created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
-         sign_in_mails_off_at, removal_at FROM users \
-         WHERE id > $1 ORDER BY id LIMIT $2",
-    )
+    let users = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM users WHERE id > $1 ORDER BY id LIMIT $2"
+    ))
     .bind(after.unwrap_or_default())
     .bind(limit)
     .fetch_all(db)
@@ -256,12 +255,8 @@ pub async fn set_appearance(
     id: &str,
     appearance: Option<&str>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE users SET appearance = $2 WHERE id = $1")
-        .bind(id)
-        .bind(appearance)
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected() > 0)
+    let sql = "UPDATE users SET appearance = $2 WHERE id = $1";
+    Ok(sqlx::query(sql).bind(id).bind(appearance).execute(db).await?.rows_affected() > 0)
 }
 
 /// Turns mails about sign-ins off (`since` when), or on again.
@@ -270,12 +265,8 @@ pub async fn set_sign_in_mails_off(
     id: &str,
     since: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE users SET sign_in_mails_off_at = $2 WHERE id = $1")
-        .bind(id)
-        .bind(since)
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected() > 0)
+    let sql = "UPDATE users SET sign_in_mails_off_at = $2 WHERE id = $1";
+    Ok(sqlx::query(sql).bind(id).bind(since).execute(db).await?.rows_affected() > 0)
 }
 
 /// Plans the removal of an account, or calls it off.
@@ -284,12 +275,8 @@ pub async fn set_removal(
     id: &str,
     removal_at: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE users SET removal_at = $2 WHERE id = $1")
-        .bind(id)
-        .bind(removal_at)
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected() > 0)
+    let sql = "UPDATE users SET removal_at = $2 WHERE id = $1";
+    Ok(sqlx::query(sql).bind(id).bind(removal_at).execute(db).await?.rows_affected() > 0)
 }
 
 /// At most `limit` people whose removal is due.
