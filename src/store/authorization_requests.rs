@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::protocol::authorization_request::AuthorizationRequest;
 
 use super::row::{record, to_json};
-use super::{Db, StoreError};
+use super::{Db, StoreError, revisions};
 
 /// A checked request, kept while the person signs in and consents.
 #[derive(Clone, Debug)]
@@ -185,6 +185,29 @@ pub async fn finish(db: &mut Db, id: &str, now: Timestamp) -> Result<bool, Store
     .execute(db)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Ends the requests that a person has said yes to and that are not answered yet, of one client or
+/// of all: a yes from before a revocation is worth nothing after it. Call it before what stands
+/// under the consent is revoked, in the order in which an answer takes these rows.
+pub async fn withdraw(
+    db: &mut Db,
+    user_id: &str,
+    client_id: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    revisions::lock(db).await?;
+    let done = sqlx::query(
+        "UPDATE pending_authorizations SET finished_at = $3 \
+         WHERE decided_by = $1 AND ($2 IS NULL OR client_id = $2) AND decision = 'allowed' \
+         AND finished_at IS NULL",
+    )
+    .bind(user_id)
+    .bind(client_id)
+    .bind(now)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Deletes at most `limit` requests that expired before `before`.

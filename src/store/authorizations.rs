@@ -64,6 +64,15 @@ record!(Authorization in "authorizations" by id {
     generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason,
 });
 
+/// The columns of the record, in the order in which it is bound.
+macro_rules! columns {
+    () => {
+        "id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, auth_time, \
+         acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, generation, \
+         previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason"
+    };
+}
+
 impl Authorization {
     /// Reads the authorization's columns of a join.
     pub(super) fn joined(row: &sqlx::any::AnyRow) -> sqlx::Result<Self> {
@@ -73,13 +82,12 @@ impl Authorization {
 
 /// Adds an authorization.
 pub async fn insert(db: &mut Db, authorization: &Authorization) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO authorizations (id, consent_id, user_id, client_id, session_id, scope, \
-         claims, resource, nonce, auth_time, acr, amr, offline_at, created_at, redeemed_at, \
-         expires_at, idle_expires_at, generation, previous_generation, rotated_at, \
-         seen_generation, revoked_at, revoke_reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
-         $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
-    )
+    sqlx::query(concat!(
+        "INSERT INTO authorizations (",
+        columns!(),
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+         $18, $19, $20, $21, $22, $23)"
+    ))
     .bind(&authorization.id)
     .bind(&authorization.consent_id)
     .bind(&authorization.user_id)
@@ -110,15 +118,11 @@ pub async fn insert(db: &mut Db, authorization: &Authorization) -> Result<(), St
 
 /// The authorization of this id, revoked or not.
 pub async fn find(db: &mut Db, id: &str) -> Result<Option<Authorization>, StoreError> {
-    let authorization = sqlx::query_as(
-        "SELECT id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
-         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
-         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason \
-         FROM authorizations WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(db)
-    .await?;
+    let authorization =
+        sqlx::query_as(concat!("SELECT ", columns!(), " FROM authorizations WHERE id = $1"))
+            .bind(id)
+            .fetch_optional(db)
+            .await?;
     Ok(authorization)
 }
 
@@ -144,15 +148,13 @@ pub async fn rotate(
     now: Timestamp,
     idle_expires_at: Timestamp,
 ) -> Result<Option<Authorization>, StoreError> {
-    let authorization = sqlx::query_as(
+    let authorization = sqlx::query_as(concat!(
         "UPDATE authorizations SET generation = generation + 1, previous_generation = generation, \
          rotated_at = $3, idle_expires_at = $4, \
          seen_generation = CASE WHEN seen_generation < $2 THEN $2 ELSE seen_generation END \
-         WHERE id = $1 AND generation = $2 AND revoked_at IS NULL \
-         RETURNING id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
-         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
-         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason",
-    )
+         WHERE id = $1 AND generation = $2 AND revoked_at IS NULL RETURNING ",
+        columns!()
+    ))
     .bind(id)
     .bind(from)
     .bind(now)
@@ -172,13 +174,12 @@ pub async fn replace_unseen(
     now: Timestamp,
 ) -> Result<Option<Authorization>, StoreError> {
     revisions::lock(db).await?;
-    let authorization: Option<Authorization> = sqlx::query_as(
+    let authorization: Option<Authorization> = sqlx::query_as(concat!(
         "UPDATE authorizations SET generation = generation + 1, rotated_at = $3 \
          WHERE id = $1 AND generation = $2 AND seen_generation < $2 AND revoked_at IS NULL \
-         RETURNING id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
-         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
-         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason",
-    )
+         RETURNING ",
+        columns!()
+    ))
     .bind(id)
     .bind(dead)
     .bind(now)
@@ -210,6 +211,15 @@ pub async fn revoke(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     revisions::lock(db).await?;
+    // The code first, as a redemption takes them: neither then waits for the other.
+    sqlx::query(
+        "UPDATE authorization_codes SET consumed_at = $2 \
+         WHERE authorization_id = $1 AND consumed_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
     let done = sqlx::query(
         "UPDATE authorizations SET revoked_at = $2, revoke_reason = $3 \
          WHERE id = $1 AND revoked_at IS NULL",
@@ -219,19 +229,7 @@ pub async fn revoke(
     .bind(reason)
     .execute(&mut *db)
     .await?;
-    if done.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query(
-        "UPDATE authorization_codes SET consumed_at = $2 \
-         WHERE authorization_id = $1 AND consumed_at IS NULL",
-    )
-    .bind(id)
-    .bind(now)
-    .execute(&mut *db)
-    .await?;
-    revisions::bump(db).await?;
-    Ok(true)
+    revisions::bump_if(db, done.rows_affected()).await
 }
 
 /// Kills all that a person allowed a client; the consent itself stays. Says how many.
@@ -300,17 +298,13 @@ pub async fn revoke_for_user(
 
 /// A person's authorizations that are not revoked, the newest first.
 pub async fn list_for_user(db: &mut Db, user_id: &str) -> Result<Vec<Authorization>, StoreError> {
-    let authorizations = sqlx::query_as(
-        "SELECT id, consent_id, user_id, client_id, session_id, scope, claims, resource, nonce, \
-         auth_time, acr, amr, offline_at, created_at, redeemed_at, expires_at, idle_expires_at, \
-         generation, previous_generation, rotated_at, seen_generation, revoked_at, revoke_reason \
-         FROM authorizations WHERE user_id = $1 AND revoked_at IS NULL \
-         ORDER BY created_at DESC, id LIMIT 1000",
-    )
-    .bind(user_id)
-    .fetch_all(db)
-    .await?;
-    Ok(authorizations)
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM authorizations WHERE user_id = $1 AND revoked_at IS NULL \
+         ORDER BY created_at DESC, id LIMIT 1000"
+    );
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 
 /// Deletes at most `limit` authorizations that expired before `before`, with their codes.

@@ -21,13 +21,26 @@ pub struct Consent {
     pub granted_at: Timestamp,
     /// When the client last used it.
     pub last_used_at: Timestamp,
+    /// From which address: that of its server, or of the device that it runs on.
+    pub last_used_address: Option<String>,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
 }
 
 record!(Consent in "consents" by id {
-    id, user_id, client_id, granted_at, last_used_at, revoked_at,
+    id, user_id, client_id, granted_at, last_used_at, last_used_address, revoked_at,
 });
+
+/// What became of a permission that was given.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    /// The standing consent.
+    pub consent: Consent,
+    /// Whether there was none before.
+    pub is_new: bool,
+    /// What it did not hold before.
+    pub added: Scope,
+}
 
 /// The standing consent of a person to a client, and its scopes in the order they were allowed.
 pub async fn find(
@@ -36,8 +49,8 @@ pub async fn find(
     client_id: &str,
 ) -> Result<Option<(Consent, Scope)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT c.id, c.user_id, c.client_id, c.granted_at, c.last_used_at, c.revoked_at, s.scope \
-         FROM consents c LEFT JOIN consent_scopes s ON s.consent_id = c.id \
+        "SELECT c.id, c.user_id, c.client_id, c.granted_at, c.last_used_at, c.last_used_address, \
+         c.revoked_at, s.scope FROM consents c LEFT JOIN consent_scopes s ON s.consent_id = c.id \
          WHERE c.user_id = $1 AND c.client_id = $2 AND c.revoked_at IS NULL \
          ORDER BY s.granted_at, s.scope",
     )
@@ -51,8 +64,8 @@ pub async fn find(
 /// All standing consents of a person, the last used first.
 pub async fn list(db: &mut Db, user_id: &str) -> Result<Vec<(Consent, Scope)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT c.id, c.user_id, c.client_id, c.granted_at, c.last_used_at, c.revoked_at, s.scope \
-         FROM consents c LEFT JOIN consent_scopes s ON s.consent_id = c.id \
+        "SELECT c.id, c.user_id, c.client_id, c.granted_at, c.last_used_at, c.last_used_address, \
+         c.revoked_at, s.scope FROM consents c LEFT JOIN consent_scopes s ON s.consent_id = c.id \
          WHERE c.user_id = $1 AND c.revoked_at IS NULL \
          ORDER BY c.last_used_at DESC, c.id, s.granted_at, s.scope",
     )
@@ -98,13 +111,13 @@ pub async fn allow(
     client_id: &str,
     scope: &Scope,
     now: Timestamp,
-) -> Result<Consent, StoreError> {
+) -> Result<Allowed, StoreError> {
     let consent: Consent = sqlx::query_as(
         "INSERT INTO consents (id, user_id, client_id, granted_at, last_used_at) \
          VALUES ($1, $2, $3, $4, $4) \
          ON CONFLICT (user_id, client_id) WHERE revoked_at IS NULL \
          DO UPDATE SET last_used_at = excluded.last_used_at \
-         RETURNING id, user_id, client_id, granted_at, last_used_at, revoked_at",
+         RETURNING id, user_id, client_id, granted_at, last_used_at, last_used_address, revoked_at",
     )
     .bind(new_id)
     .bind(user_id)
@@ -112,8 +125,9 @@ pub async fn allow(
     .bind(now)
     .fetch_one(&mut *db)
     .await?;
+    let mut added = Vec::new();
     for scope in scope.iter() {
-        sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO consent_scopes (consent_id, scope, granted_at) VALUES ($1, $2, $3) \
              ON CONFLICT (consent_id, scope) DO NOTHING",
         )
@@ -122,17 +136,47 @@ pub async fn allow(
         .bind(now)
         .execute(&mut *db)
         .await?;
+        if inserted.rows_affected() > 0 {
+            added.push(scope);
+        }
     }
+    let added = scope.keep(|scope| added.contains(&scope));
+    Ok(Allowed { is_new: consent.id == new_id, added, consent })
+}
+
+/// The standing consent, held until the transaction ends; `None` when it was taken back, if only a
+/// moment ago.
+pub async fn hold(
+    db: &mut Db,
+    user_id: &str,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Option<Consent>, StoreError> {
+    let consent = sqlx::query_as(
+        "UPDATE consents SET last_used_at = CASE WHEN last_used_at < $3 THEN $3 \
+         ELSE last_used_at END \
+         WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL \
+         RETURNING id, user_id, client_id, granted_at, last_used_at, last_used_address, revoked_at",
+    )
+    .bind(user_id)
+    .bind(client_id)
+    .bind(now)
+    .fetch_optional(db)
+    .await?;
     Ok(consent)
 }
 
-/// Notes that the client used the consent.
-pub async fn touch(db: &mut Db, id: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE consents SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2")
-        .bind(id)
-        .bind(now)
-        .execute(db)
-        .await?;
+/// Notes that the client used the consent, and from where.
+pub async fn touch(db: &mut Db, id: &str, address: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE consents SET last_used_at = $2, last_used_address = $3 \
+         WHERE id = $1 AND last_used_at <= $2 AND revoked_at IS NULL",
+    )
+    .bind(id)
+    .bind(now)
+    .bind(address)
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -160,4 +204,25 @@ pub async fn revoke(
         .await?;
     revisions::bump(db).await?;
     Ok(true)
+}
+
+/// Takes all that a person allowed anyone back, as [`revoke`] does; gives the clients.
+pub async fn revoke_all(
+    db: &mut Db,
+    user_id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    revisions::lock(db).await?;
+    let clients: Vec<String> = sqlx::query_scalar(
+        "UPDATE consents SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL \
+         RETURNING client_id",
+    )
+    .bind(user_id)
+    .bind(now)
+    .fetch_all(&mut *db)
+    .await?;
+    super::authorizations::revoke_for_user(&mut *db, user_id, reason, now).await?;
+    revisions::bump(db).await?;
+    Ok(clients)
 }

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 
 use super::row::record;
-use super::{Db, StoreError};
+use super::{Db, StoreError, revisions};
 
 /// A person's password.
 #[derive(Clone, Debug)]
@@ -49,6 +49,22 @@ pub async fn find(db: &mut Db, user_id: &str) -> Result<Option<PasswordCredentia
     Ok(sqlx::query_as(sql).bind(user_id).fetch_optional(db).await?)
 }
 
+/// Whether a person may still come in by what was proven: nobody has locked the account, and the
+/// password (if `hash` names one) is the one that was compared. Until the transaction ends neither
+/// can change, so that no session slips past a lock or a new password.
+pub async fn hold_if_standing(
+    db: &mut Db,
+    user_id: &str,
+    hash: Option<&str>,
+) -> Result<bool, StoreError> {
+    revisions::lock(db).await?;
+    let sql = "SELECT COALESCE(p.hash, '') FROM users u \
+               LEFT JOIN password_credentials p ON p.user_id = u.id \
+               WHERE u.id = $1 AND u.locked_at IS NULL";
+    let found: Option<String> = sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.is_some_and(|present| hash.is_none_or(|hash| hash == present)))
+}
+
 /// Gives the person this password in place of any other.
 pub async fn set(db: &mut Db, credential: &PasswordCredential) -> Result<(), StoreError> {
     sqlx::query(
@@ -61,6 +77,25 @@ pub async fn set(db: &mut Db, credential: &PasswordCredential) -> Result<(), Sto
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Gives the person a new password in place of the one with the hash `old`; `false` when it has
+/// changed meanwhile, so that of two changes at once only one counts.
+pub async fn change(
+    db: &mut Db,
+    old: &str,
+    credential: &PasswordCredential,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE password_credentials SET hash = $3, set_at = $4 \
+               WHERE user_id = $1 AND hash = $2";
+    let done = sqlx::query(sql)
+        .bind(&credential.user_id)
+        .bind(old)
+        .bind(&credential.hash)
+        .bind(credential.set_at)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Replaces the hash `old` of the same password by one with stronger parameters; `false` when

@@ -58,6 +58,23 @@ pub async fn find(
     Ok(device)
 }
 
+/// The person's device of this id.
+pub async fn find_by_id(
+    db: &mut Db,
+    user_id: &str,
+    id: &str,
+) -> Result<Option<Device>, StoreError> {
+    let device = sqlx::query_as(
+        "SELECT id, user_id, token_hash, user_agent, address, first_seen_at, last_seen_at, \
+         trusted_until, trusted_at FROM devices WHERE user_id = $1 AND id = $2",
+    )
+    .bind(user_id)
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    Ok(device)
+}
+
 /// Notes that the person signed in from this device; gives its record's id, which is the one of
 /// `device` only when the device was new.
 pub async fn see(db: &mut Db, device: &Device) -> Result<String, StoreError> {
@@ -92,6 +109,13 @@ pub async fn list(db: &mut Db, user_id: &str) -> Result<Vec<Device>, StoreError>
     .fetch_all(db)
     .await?;
     Ok(devices)
+}
+
+/// Whether the person has signed in from any device that is remembered.
+pub async fn has_any(db: &mut Db, user_id: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM devices WHERE user_id = $1 LIMIT 1";
+    let found: Option<String> = sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.is_some())
 }
 
 /// Trusts a device of the person until then; `false` when it is not theirs.

@@ -32,11 +32,15 @@ pub struct Event {
     pub outcome: String,
     /// What else is worth knowing.
     pub details: serde_json::Value,
+    /// During which request, if it was one.
+    pub request_id: Option<String>,
+    /// To which sign-in an attempt belongs: its password and its code name the same.
+    pub attempt: Option<String>,
 }
 
 record!(Event in "events" by id {
     id, at, kind, user_id, client_id, session_id, actor, address, user_agent, outcome,
-    details as json,
+    details as json, request_id, attempt,
 });
 
 /// Which events to list.
@@ -56,7 +60,8 @@ pub struct Filter<'a> {
 pub async fn record(db: &mut Db, event: &Event) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO events (id, at, kind, user_id, client_id, session_id, actor, address, \
-         user_agent, outcome, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         user_agent, outcome, details, request_id, attempt) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(&event.id)
     .bind(event.at)
@@ -69,6 +74,8 @@ pub async fn record(db: &mut Db, event: &Event) -> Result<(), StoreError> {
     .bind(&event.user_agent)
     .bind(&event.outcome)
     .bind(to_json(&event.details)?)
+    .bind(&event.request_id)
+    .bind(&event.attempt)
     .execute(db)
     .await?;
     Ok(())
@@ -82,7 +89,7 @@ pub async fn list(db: &mut Db, filter: Filter<'_>) -> Result<Vec<Event>, StoreEr
         match filter.user_id {
             Some(user_id) => sqlx::query_as(
                 "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, \
-                 outcome, details FROM events \
+                 outcome, details, request_id, attempt FROM events \
                  WHERE user_id = $4 AND at >= $1 AND (at, id) < ($2, $3) \
                  ORDER BY at DESC, id DESC LIMIT $5",
             )
@@ -95,7 +102,7 @@ pub async fn list(db: &mut Db, filter: Filter<'_>) -> Result<Vec<Event>, StoreEr
             .await?,
             None => sqlx::query_as(
                 "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, \
-                 outcome, details FROM events WHERE at >= $1 AND (at, id) < ($2, $3) \
+                 outcome, details, request_id, attempt FROM events WHERE at >= $1 AND (at, id) < ($2, $3) \
                  ORDER BY at DESC, id DESC LIMIT $4",
             )
             .bind(since)
@@ -116,10 +123,33 @@ pub async fn list_after(
 ) -> Result<Vec<Event>, StoreError> {
     let events = sqlx::query_as(
         "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, outcome, \
-         details FROM events WHERE (at, id) > ($1, $2) ORDER BY at, id LIMIT $3",
+         details, request_id, attempt FROM events WHERE (at, id) > ($1, $2) ORDER BY at, id LIMIT $3",
     )
     .bind(after.0)
     .bind(after.1)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(events)
+}
+
+/// What a person may want to know of beside their sign-ins, the newest first: all kinds but those
+/// that come with every sign-in. `before` is the `at` and `id` of the last one seen.
+pub async fn list_changes(
+    db: &mut Db,
+    user_id: &str,
+    before: (Timestamp, &str),
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let events = sqlx::query_as(
+        "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, \
+         outcome, details, request_id, attempt FROM events \
+         WHERE user_id = $1 AND kind <> 'sign_in' AND kind <> 'application_authorized' \
+         AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4",
+    )
+    .bind(user_id)
+    .bind(before.0)
+    .bind(before.1)
     .bind(limit)
     .fetch_all(db)
     .await?;

@@ -128,6 +128,24 @@ pub async fn newest(
     Ok(link)
 }
 
+/// How many links of this purpose the person got since then, whatever became of them.
+pub async fn count_since(
+    db: &mut Db,
+    purpose: Purpose,
+    user_id: &str,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM links WHERE user_id = $1 AND purpose = $2 AND created_at > $3",
+    )
+    .bind(user_id)
+    .bind(purpose.name())
+    .bind(since)
+    .fetch_one(db)
+    .await?;
+    Ok(count)
+}
+
 /// Makes all of a person's links of this purpose worthless.
 pub async fn void_all(db: &mut Db, purpose: Purpose, user_id: &str) -> Result<u64, StoreError> {
     let sql = "DELETE FROM links WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL";

@@ -78,10 +78,36 @@ pub async fn count_try(
     Ok(tries)
 }
 
+/// Notes that the sign-in showed the first code of an authenticator app that it set up; `false`
+/// when its time is over.
+pub async fn prove(db: &mut Db, id_hash: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE pending_sign_ins SET proven_at = $2 WHERE id_hash = $1 AND expires_at > $2";
+    Ok(sqlx::query(sql).bind(id_hash).bind(now).execute(db).await?.rows_affected() > 0)
+}
+
+/// When it did that.
+pub async fn proven_at(
+    db: &mut Db,
+    id_hash: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT proven_at FROM pending_sign_ins WHERE id_hash = $1 AND expires_at > $2";
+    let proven: Option<Option<Timestamp>> =
+        sqlx::query_scalar(sql).bind(id_hash).bind(now).fetch_optional(db).await?;
+    Ok(proven.flatten())
+}
+
 /// Forgets that browser; of racing calls only one gets `true`.
 pub async fn remove(db: &mut Db, id_hash: &str) -> Result<bool, StoreError> {
     let sql = "DELETE FROM pending_sign_ins WHERE id_hash = $1";
     Ok(sqlx::query(sql).bind(id_hash).execute(db).await?.rows_affected() > 0)
+}
+
+/// Forgets every browser that proved this person's password and owes the code: the password is
+/// another one now. Says how many there were.
+pub async fn remove_for_user(db: &mut Db, user_id: &str) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM pending_sign_ins WHERE user_id = $1";
+    Ok(sqlx::query(sql).bind(user_id).execute(db).await?.rows_affected())
 }
 
 /// Deletes at most `limit` of those that expired before `before`.

@@ -10,7 +10,7 @@ use super::{Db, StoreError};
 pub struct Job {
     /// The record's id.
     pub id: String,
-    /// What kind of work: `mail`, `logout_notice`.
+    /// What kind of work: `mail`, `recovery`, `logout_notice`.
     pub kind: String,
     /// What is to be sent to whom, sealed.
     pub sealed: String,
@@ -44,6 +44,14 @@ pub async fn push(db: &mut Db, job: &Job) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether there is anything to do of a kind, or to give up.
+pub async fn is_due(db: &mut Db, kind: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM queue WHERE kind = $1 AND due_at <= $2 LIMIT 1";
+    let found: Option<String> =
+        sqlx::query_scalar(sql).bind(kind).bind(now).fetch_optional(db).await?;
+    Ok(found.is_some())
+}
+
 /// Takes at most `limit` due jobs of a kind and puts each off until `again_at`, so that no other
 /// node takes it meanwhile and it comes back if this one never says [`done`].
 pub async fn claim(
@@ -73,6 +81,26 @@ pub async fn put_off(db: &mut Db, id: &str, due_at: Timestamp) -> Result<(), Sto
     let sql = "UPDATE queue SET due_at = $2 WHERE id = $1";
     sqlx::query(sql).bind(id).bind(due_at).execute(db).await?;
     Ok(())
+}
+
+/// Removes and gives at most `limit` jobs of a kind whose time is over.
+pub async fn take_expired(
+    db: &mut Db,
+    kind: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Job>, StoreError> {
+    let jobs = sqlx::query_as(
+        "DELETE FROM queue WHERE id IN \
+         (SELECT id FROM queue WHERE kind = $1 AND due_at <= $2 AND expires_at <= $2 LIMIT $3) \
+         RETURNING id, kind, sealed, created_at, due_at, expires_at, tries",
+    )
+    .bind(kind)
+    .bind(now)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(jobs)
 }
 
 /// Removes a job that is done.

@@ -93,6 +93,11 @@ impl Sqlite {
         Ok(connection)
     }
 
+    /// A connection without any settings of ours.
+    pub(super) async fn connect_plain(&self) -> Result<AnyConnection, StoreError> {
+        connect_plain(&self.url).await
+    }
+
     /// A connection for writing beside that of [`Writer`].
     pub(super) async fn connect_writer(&self) -> Result<AnyConnection, StoreError> {
         connect_writer(&self.url).await
@@ -105,6 +110,16 @@ pub(super) async fn connect_writer(url: &str) -> Result<AnyConnection, StoreErro
     connection.execute(sqlx::raw_sql(WRITER)).await?;
     enter_wal(&mut connection).await?;
     Ok(connection)
+}
+
+/// A connection without any settings of ours.
+pub(super) async fn connect_plain(url: &str) -> Result<AnyConnection, StoreError> {
+    Ok(AnyConnection::connect(url).await?)
+}
+
+/// The URL of a file that is only looked at.
+pub(super) fn read_only_url(path: &Path) -> Result<String, StoreError> {
+    Ok(url_of(path)?.replace("?mode=rwc", "?mode=ro"))
 }
 
 /// Turns the log on. Only the first time does anything; then SQLite does not wait for the lock,
@@ -128,7 +143,7 @@ async fn enter_wal(connection: &mut AnyConnection) -> Result<(), StoreError> {
 }
 
 /// The path in a URL `sqlite://PATH` or `sqlite:PATH`.
-fn path_of(url: &str) -> Result<PathBuf, StoreError> {
+pub(super) fn path_of(url: &str) -> Result<PathBuf, StoreError> {
     let refuse = |cause: &'static str| Err(StoreError::Other(anyhow!(cause)));
     let rest = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     let Some(rest) = rest else { return refuse("not an sqlite:// URL") };

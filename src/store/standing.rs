@@ -20,12 +20,18 @@ pub struct Standing {
     pub authorization: Authorization,
     /// Since when its person is locked out.
     pub user_locked_at: Option<Timestamp>,
+    /// When the person was last locked out, though they may be let in again since: no access token
+    /// from before is good any more.
+    pub user_last_locked_at: Option<Timestamp>,
     /// When its browser session was ended; the authorization's own start if the session is gone.
     pub session_ended_at: Option<Timestamp>,
     /// When its browser session ends, if that is still there.
     pub session_expires_at: Option<Timestamp>,
     /// When the consent was taken back; the authorization's own start if the consent is gone.
     pub consent_revoked_at: Option<Timestamp>,
+    /// When the client last used the consent, and from which address. From the cache it may lag
+    /// behind.
+    pub consent_last_used: (Option<Timestamp>, Option<String>),
     /// Since when the client may do nothing; the authorization's own start if the client is gone.
     pub client_disabled_at: Option<Timestamp>,
     /// What its person signs in by.
@@ -41,7 +47,9 @@ pub async fn find(db: &mut Db, id: &str) -> Result<Option<Standing>, StoreError>
          a.resource, a.nonce, a.auth_time, a.acr, a.amr, a.offline_at, a.created_at, \
          a.redeemed_at, a.expires_at, a.idle_expires_at, a.generation, a.previous_generation, \
          a.rotated_at, a.seen_generation, a.revoked_at, a.revoke_reason, \
-         u.locked_at AS user_locked_at, u.username AS user_username, \
+         u.locked_at AS user_locked_at, u.last_locked_at AS user_last_locked_at, \
+         u.username AS user_username, c.last_used_at AS consent_last_used_at, \
+         c.last_used_address AS consent_last_used_address, \
          CASE WHEN s.id IS NULL THEN a.created_at ELSE s.ended_at END AS session_ended_at, \
          s.expires_at AS session_expires_at, \
          CASE WHEN c.id IS NULL THEN a.created_at ELSE c.revoked_at END AS consent_revoked_at, \
@@ -65,9 +73,14 @@ pub async fn find(db: &mut Db, id: &str) -> Result<Option<Standing>, StoreError>
     Ok(Some(Standing {
         authorization: Authorization::joined(&row)?,
         user_locked_at: joined.get("user_locked_at")?,
+        user_last_locked_at: joined.get("user_last_locked_at")?,
         session_ended_at: joined.get("session_ended_at")?,
         session_expires_at: joined.get("session_expires_at")?,
         consent_revoked_at: joined.get("consent_revoked_at")?,
+        consent_last_used: (
+            joined.get("consent_last_used_at")?,
+            joined.get("consent_last_used_address")?,
+        ),
         client_disabled_at: joined.get("client_disabled_at")?,
         username: joined.get("user_username")?,
         dead_generations: dead.map_err(|error| StoreError::Other(anyhow::Error::new(error)))?,

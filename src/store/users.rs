@@ -155,7 +155,7 @@ pub async fn list(db: &mut Db, after: Option<&str>, limit: i64) -> Result<Vec<Us
 pub async fn lock(db: &mut Db, id: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
     revisions::lock(db).await?;
     let done = sqlx::query(
-        "UPDATE users SET locked_at = $2, lock_reason = $3, updated_at = $2 \
+        "UPDATE users SET locked_at = $2, lock_reason = $3, updated_at = $2, last_locked_at = $2 \
          WHERE id = $1 AND locked_at IS NULL",
     )
     .bind(id)
@@ -267,26 +267,6 @@ pub async fn set_sign_in_mails_off(
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE users SET sign_in_mails_off_at = $2 WHERE id = $1";
     Ok(sqlx::query(sql).bind(id).bind(since).execute(db).await?.rows_affected() > 0)
-}
-
-/// Plans the removal of an account, or calls it off.
-pub async fn set_removal(
-    db: &mut Db,
-    id: &str,
-    removal_at: Option<Timestamp>,
-) -> Result<bool, StoreError> {
-    let sql = "UPDATE users SET removal_at = $2 WHERE id = $1";
-    Ok(sqlx::query(sql).bind(id).bind(removal_at).execute(db).await?.rows_affected() > 0)
-}
-
-/// At most `limit` people whose removal is due.
-pub async fn list_due_for_removal(
-    db: &mut Db,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT id FROM users WHERE removal_at <= $1 ORDER BY removal_at LIMIT $2";
-    Ok(sqlx::query_scalar(sql).bind(now).bind(limit).fetch_all(db).await?)
 }
 
 /// Removes a person with all that is theirs; events stay.

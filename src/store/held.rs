@@ -1,0 +1,85 @@
+//! What is held about one person that no page lists: ended sessions, consents taken back, links.
+
+use crate::clock::Timestamp;
+
+use super::row::record;
+use super::{Db, StoreError};
+
+/// A browser session, live or over.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the members are those of `sessions::BrowserSession`")]
+pub struct HeldSession {
+    pub id: String,
+    pub created_at: Timestamp,
+    pub last_active_at: Timestamp,
+    pub auth_time: Timestamp,
+    pub amr: String,
+    pub address: String,
+    pub user_agent: String,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub end_reason: Option<String>,
+}
+
+record!(HeldSession in "browser_sessions" by id {
+    id, created_at, last_active_at, auth_time, amr, address, user_agent, expires_at, ended_at,
+    end_reason,
+});
+
+/// A consent, standing or taken back.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the members are those of `consents::Consent`")]
+pub struct HeldConsent {
+    pub id: String,
+    pub client_id: String,
+    pub granted_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+record!(HeldConsent in "consents" by id { id, client_id, granted_at, last_used_at, revoked_at });
+
+/// A link that was sent by mail; what it is about, but not its token.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the members are those of `links::Link`")]
+pub struct HeldLink {
+    pub purpose: String,
+    pub details: serde_json::Value,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub used_at: Option<Timestamp>,
+}
+
+record!(HeldLink in "links" by purpose {
+    purpose, details as json, created_at, expires_at, used_at,
+});
+
+/// All of a person's sessions, the newest first.
+pub async fn sessions(db: &mut Db, user_id: &str) -> Result<Vec<HeldSession>, StoreError> {
+    let sql = "SELECT id, created_at, last_active_at, auth_time, amr, address, user_agent, \
+               expires_at, ended_at, end_reason FROM browser_sessions WHERE user_id = $1 \
+               ORDER BY created_at DESC, id";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
+
+/// All of a person's consents, the newest first.
+pub async fn consents(db: &mut Db, user_id: &str) -> Result<Vec<HeldConsent>, StoreError> {
+    let sql = "SELECT id, client_id, granted_at, last_used_at, revoked_at FROM consents \
+               WHERE user_id = $1 ORDER BY granted_at DESC, id";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
+
+/// The scopes of all of a person's consents: the consent's id and the scope.
+pub async fn scopes(db: &mut Db, user_id: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT s.consent_id, s.scope FROM consent_scopes s \
+               JOIN consents c ON c.id = s.consent_id WHERE c.user_id = $1 \
+               ORDER BY s.granted_at, s.scope";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
+
+/// All links that were sent to a person, the newest first.
+pub async fn links(db: &mut Db, user_id: &str) -> Result<Vec<HeldLink>, StoreError> {
+    let sql = "SELECT purpose, details, created_at, expires_at, used_at FROM links \
+               WHERE user_id = $1 ORDER BY created_at DESC, purpose";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
