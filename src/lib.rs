@@ -22,8 +22,12 @@ pub mod notices;
 // The handles that every request needs.
 pub mod app;
 // Services.
+pub mod blocklist;
+pub mod geoip;
 pub mod hashing;
 pub mod keys;
+pub mod limits;
+pub mod mail;
 pub mod outbound;
 pub mod store;
 pub mod telemetry;

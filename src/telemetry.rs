@@ -44,6 +44,34 @@ pub fn start(config: &Telemetry) -> anyhow::Result<()> {
     Ok(())
 }
 
+tokio::task_local! {
+    static CURRENT: Arc<Caller>;
+}
+
+/// The request that is being answered, as far as it is written down with what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The request's name.
+    pub request_id: RequestId,
+    /// The client address, as text.
+    pub address: String,
+    /// The `User-Agent`, cut.
+    pub user_agent: String,
+}
+
+impl Caller {
+    /// Of the request that this task answers; none outside of requests.
+    #[must_use]
+    pub fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Runs `work` as part of this request.
+    pub async fn scope<F: Future>(self, work: F) -> F::Output {
+        CURRENT.scope(Arc::new(self), work).await
+    }
+}
+
 /// The name of one request in logs and in the header `X-Request-Id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);

@@ -9,16 +9,21 @@ use std::sync::{Arc, OnceLock, RwLock};
 use anyhow::Context;
 use bytes::Bytes;
 
+use crate::blocklist::Blocklist;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::geoip::Geoip;
 use crate::hashing::Hasher;
 use crate::keys::{self, KeyRing, MasterKey, TokenSealer};
+use crate::limits::ProgramLimits;
+use crate::mail::Mail;
 use crate::outbound::Outbound;
 use crate::paths;
 use crate::protocol::client::{ClientMetadata, SubjectType};
 use crate::secret::Random;
 use crate::store::events::Event;
 use crate::store::{Store, instance};
+use crate::telemetry::Caller;
 use crate::templates::Templates;
 use crate::templates::brand::Brand;
 
@@ -39,14 +44,22 @@ pub struct App {
     pub sealer: TokenSealer,
     /// Argon2id in its pool.
     pub hasher: Hasher,
+    /// Passwords that nobody may have.
+    pub blocklist: Blocklist,
+    /// How often clients may ask.
+    pub limits: ProgramLimits,
     /// The pages.
     pub templates: Templates,
     /// The client for the calls that we make.
     pub outbound: Outbound,
+    /// How mails leave.
+    pub mail: Mail,
     /// The time.
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// Where addresses most likely are.
+    pub geoip: Geoip,
     /// The operator's logo, read at start, with its media type.
     pub logo: Option<(Vec<u8>, &'static str)>,
     /// The metadata document, written when it is first asked for: it follows from the
@@ -86,8 +99,12 @@ impl App {
         let origin = url::Url::parse(&config.issuer)?.origin().ascii_serialization();
         Ok(Arc::new(Self {
             origin,
+            blocklist: Blocklist::open(config.password.blocklist.as_deref())?,
             templates: Templates::open(&brand(&config), config.templates.directory.as_deref())?,
             outbound: Outbound::new(&config.outbound, clock.clone())?,
+            geoip: Geoip::open(&config.geoip)?,
+            mail: Mail::open(&config)?,
+            limits: ProgramLimits::new(&config.rate_limits, &clock),
             logo: config.branding.logo.as_deref().map(read_logo).transpose()?,
             metadata: OnceLock::new(),
             ring: RwLock::new(Arc::new(KeyRing::load(&[], &master)?)),
@@ -102,11 +119,15 @@ impl App {
     }
 
     /// Looks whether everything could start, without changing anything: the database answers, the
-    /// master key is there and opens what it sealed, templates and logo can be read.
+    /// master key is there and opens what it sealed, templates, logo,
+    /// blocklist and places can be read.
     pub async fn examine(config: &Config) -> anyhow::Result<()> {
         Templates::open(&brand(config), config.templates.directory.as_deref())?;
         config.branding.logo.as_deref().map(read_logo).transpose()?;
+        Blocklist::open(config.password.blocklist.as_deref())?;
+        Geoip::open(&config.geoip)?;
         Outbound::new(&config.outbound, Clock::System)?;
+        Mail::open(config)?;
         if Store::is_absent(&config.database.url) {
             return Ok(());
         }
@@ -136,10 +157,14 @@ impl App {
         self.master.mac_text("session-id", bound.as_bytes())
     }
 
-    /// An event of this kind, now; the caller adds who, what and from where.
+    /// An event of this kind, now, from where the present request came; the caller adds who and
+    /// what.
     #[must_use]
     pub fn event(&self, kind: &str) -> Event {
         let now = self.clock.now();
+        let caller = Caller::current();
+        let caller = caller.as_deref();
+        let filled = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Event {
             id: self.random.id(now),
             at: now,
@@ -148,10 +173,12 @@ impl App {
             client_id: None,
             session_id: None,
             actor: None,
-            address: None,
-            user_agent: None,
+            address: caller.and_then(|caller| filled(&caller.address)),
+            user_agent: caller.and_then(|caller| filled(&caller.user_agent)),
             outcome: "successful".to_owned(),
             details: serde_json::Value::Null,
+            request_id: caller.map(|caller| caller.request_id.to_string()),
+            attempt: None,
         }
     }
 }

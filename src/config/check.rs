@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::{Config, ConfigDuration};
+use super::{Config, ConfigDuration, MailTransport};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -21,6 +21,7 @@ impl Config {
         self.check_orders(&mut problems);
         self.check_numbers(&mut problems);
         self.check_texts(&mut problems);
+        self.check_rules(&mut problems);
         problems
     }
 
@@ -75,6 +76,8 @@ impl Config {
             ("login.failure_window", l.failure_window, SECOND, 30 * DAY),
             ("login.lockout", l.lockout, SECOND, 30 * DAY),
             ("login.request_ttl", l.request_ttl, MINUTE, DAY),
+            ("account.audit_retention", self.account.audit_retention, 90 * DAY, 3650 * DAY),
+            ("login.trust_browser_for", l.trust_browser_for, Duration::ZERO, 365 * DAY),
             ("keys.rotate_after", self.keys.rotate_after, SECOND, 3650 * DAY),
             ("keys.publish_before", self.keys.publish_before, Duration::ZERO, 30 * DAY),
             ("server.drain_timeout", self.server.drain_timeout, Duration::ZERO, 10 * MINUTE),
@@ -162,9 +165,8 @@ impl Config {
         if !schemes.iter().any(|scheme| self.database.url.starts_with(scheme)) {
             wrong("database.url", &self.database.url, "sqlite://… or postgres://…");
         }
-        let schemes = ["smtp://", "smtps://", "file://"];
-        if !schemes.iter().any(|scheme| self.mail.transport.starts_with(scheme)) {
-            wrong("mail.transport", &self.mail.transport, "smtp://…, smtps://… or file://…");
+        if let Err(expected) = MailTransport::parse(&self.mail.transport) {
+            wrong("mail.transport", &self.mail.transport, expected);
         }
         let sender = self.mail.from.rsplit_once('<').map(|(_, rest)| rest.trim_end_matches('>'));
         if !is_mail_address(sender.unwrap_or(&self.mail.from)) || !printable(&self.mail.from) {
@@ -176,12 +178,31 @@ impl Config {
         }
     }
 
+    fn check_rules(&self, problems: &mut Vec<String>) {
+        for rule in &self.login.two_factor_required_for {
+            let group = rule.strip_prefix("group:").is_some_and(is_group_name);
+            if !group && !matches!(rule.as_str(), "everyone" | "administrators") {
+                problems.push(format!(
+                    "login.two_factor_required_for holds `{rule}`; expected everyone, \
+                     administrators or group:NAME"
+                ));
+            }
+        }
+    }
+
     /// The configuration as TOML, with passwords masked.
     #[must_use]
     pub fn effective(&self) -> String {
         let text = toml::to_string(self).unwrap_or_default();
         text.lines().map(|line| mask_password(line) + "\n").collect()
     }
+}
+
+/// Whether a group can be called that.
+#[must_use]
+pub fn is_group_name(name: &str) -> bool {
+    let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(fits)
 }
 
 fn is_loopback(url: &Url) -> bool {

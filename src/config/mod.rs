@@ -20,6 +20,7 @@ pub use duration::ConfigDuration;
 pub use load::ConfigError;
 pub use reference::{KEYS, Key, example};
 
+pub use check::is_group_name;
 use check::mask_password;
 
 const MINUTE: u64 = 60;
@@ -59,11 +60,13 @@ macro_rules! section {
 }
 
 mod people;
+mod transport;
 
 pub use people::{
     Account, ClientRegistration, Login, Password, PasswordPolicy, RateLimits, Registration,
     Sessions, Tokens,
 };
+pub use transport::{MailServer, MailTransport, Protection};
 
 section! {
     /// The whole configuration.

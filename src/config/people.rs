@@ -2,6 +2,7 @@
 //! may ask.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ section! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordPolicy {
-    /// At least 8 characters and not a known one.
+    /// At least 8 characters with letters, digits and special characters, and not a known one.
     #[default]
     Default,
     /// NIST SP 800-63B-4 §3.1.1.2: at least 15 where the password stands alone.
@@ -59,6 +60,8 @@ section! {
     Password {
         /// What a password must be.
         policy: PasswordPolicy = PasswordPolicy::Default,
+        /// A file of passwords that nobody may have, beside the built-in list.
+        blocklist: Option<PathBuf> = None,
         /// Argon2id memory in KiB.
         argon2_memory_kib: u32 = 19_456,
         /// Argon2id passes.
@@ -93,6 +96,8 @@ section! {
     Account {
         /// How long an account that its owner wants removed can still be kept.
         removal_grace: ConfigDuration = seconds(14 * DAY),
+        /// How long events other than sign-ins are kept.
+        audit_retention: ConfigDuration = seconds(400 * DAY),
     }
 }
 
