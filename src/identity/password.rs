@@ -2,14 +2,18 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::app::App;
+use crate::blocklist::{Blocklist, Listed};
 use crate::config::PasswordPolicy;
+use crate::store::users::User;
 
 /// The most code points a password may have.
 pub const MAX_CHARS: usize = 128;
 /// The most bytes a password may have.
 pub const MAX_BYTES: usize = 512;
 
-/// Why a password is refused; `Display` is what the person reads.
+/// Why a password is refused; `Display` is what the person reads after "The password does not
+/// fit:".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
     /// Too few characters.
@@ -24,9 +28,29 @@ pub enum Weakness {
     /// It is made of the person's own names.
     #[error("it must not contain your own name or address")]
     OwnName,
+    /// It is made of the name of this service.
+    #[error("it must not contain the name of this service")]
+    ServiceName,
     /// It is among those that attackers try first.
     #[error("it is among the passwords that attackers try first")]
     Common,
+    /// It is on the operator's list.
+    #[error("it is on the list of passwords that are not allowed here")]
+    Listed,
+    /// It is the one that it should replace.
+    #[error("it is the same as your current one")]
+    Unchanged,
+}
+
+/// The rules of one instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// How long, and of which kinds of characters.
+    pub policy: PasswordPolicy,
+    /// Which ones are never allowed.
+    pub blocklist: &'a Blocklist,
+    /// What the service calls itself.
+    pub service: &'a str,
 }
 
 /// The form in which a password is hashed: Unicode NFC, so that two keyboards mean the same
@@ -41,27 +65,81 @@ pub fn normalize(password: &str) -> Option<String> {
     (normal.chars().count() <= MAX_CHARS && normal.len() <= MAX_BYTES).then_some(normal)
 }
 
-/// Checks a new password for a person whose names and addresses are `names`.
-pub fn check(policy: PasswordPolicy, password: &str, names: &[&str]) -> Result<(), Weakness> {
-    let password = normalize(password).ok_or(Weakness::TooLong)?;
-    let least = match policy {
-        PasswordPolicy::Default => 8,
-        PasswordPolicy::Nist => 15,
-    };
-    if password.chars().count() < least {
-        return Err(Weakness::TooShort(least));
+impl<'a> Rules<'a> {
+    /// Those of this instance.
+    #[must_use]
+    pub fn of(app: &'a App) -> Self {
+        Self {
+            policy: app.config.password.policy,
+            blocklist: &app.blocklist,
+            service: &app.config.branding.name,
+        }
     }
-    if policy == PasswordPolicy::Default && !has_every_kind(&password) {
-        return Err(Weakness::TooUniform);
+
+    /// The fewest code points.
+    #[must_use]
+    pub fn least(&self) -> usize {
+        match self.policy {
+            PasswordPolicy::Default => 8,
+            PasswordPolicy::Nist => 15,
+        }
     }
-    let folded = password.to_lowercase();
-    if names.iter().flat_map(|name| own_words(name)).any(|word| folded.contains(&word)) {
-        return Err(Weakness::OwnName);
+
+    /// Whether every kind of character is asked for.
+    #[must_use]
+    pub fn asks_for_kinds(&self) -> bool {
+        self.policy == PasswordPolicy::Default
     }
-    if is_common(&folded) {
-        return Err(Weakness::Common);
+
+    /// All that is wrong with a new password for a person whose names and addresses are `names`;
+    /// empty when it fits.
+    #[must_use]
+    pub fn problems(&self, password: &str, names: &[&str]) -> Vec<Weakness> {
+        let Some(password) = normalize(password) else { return vec![Weakness::TooLong] };
+        let mut problems = Vec::new();
+        if password.chars().count() < self.least() {
+            problems.push(Weakness::TooShort(self.least()));
+        }
+        if self.asks_for_kinds() && !has_every_kind(&password) {
+            problems.push(Weakness::TooUniform);
+        }
+        let folded = password.to_lowercase();
+        let holds = |name: &str| own_words(name).iter().any(|word| folded.contains(word.as_str()));
+        if names.iter().any(|name| holds(name)) {
+            problems.push(Weakness::OwnName);
+        }
+        if holds(self.service) {
+            problems.push(Weakness::ServiceName);
+        }
+        match self.blocklist.find(&password) {
+            Some(Listed::Common) => problems.push(Weakness::Common),
+            Some(Listed::Operators) => problems.push(Weakness::Listed),
+            None => {}
+        }
+        problems
     }
-    Ok(())
+
+    /// Checks a new password for a person whose names and addresses are `names`.
+    pub fn check(&self, password: &str, names: &[&str]) -> Result<(), Weakness> {
+        self.problems(password, names).first().map_or(Ok(()), |weakness| Err(*weakness))
+    }
+}
+
+/// What a person is called, and so what their password must not be made of.
+#[must_use]
+pub fn names_of(user: &User) -> Vec<&str> {
+    let claims = &user.claims;
+    let told = [
+        &user.email,
+        &claims.name,
+        &claims.given_name,
+        &claims.family_name,
+        &claims.middle_name,
+        &claims.nickname,
+        &claims.preferred_username,
+    ];
+    let told = told.into_iter().filter_map(|name| name.as_deref());
+    [user.username.as_str()].into_iter().chain(told).collect()
 }
 
 fn has_every_kind(password: &str) -> bool {
@@ -73,72 +151,52 @@ fn has_every_kind(password: &str) -> bool {
 
 /// The parts of a name or address that are long enough to give a password away.
 fn own_words(name: &str) -> Vec<String> {
-    name.to_lowercase()
+    name.nfc()
+        .collect::<String>()
+        .to_lowercase()
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| word.chars().count() >= 4)
         .map(str::to_owned)
         .collect()
 }
 
-/// The words that lead every list of leaked passwords.
-const HEAD: [&str; 16] = [
-    "password",
-    "passwort",
-    "letmein",
-    "welcome",
-    "qwerty",
-    "qwertyuiop",
-    "iloveyou",
-    "admin",
-    "administrator",
-    "changeme",
-    "secret",
-    "master",
-    "monkey",
-    "dragon",
-    "football",
-    "sunshine",
-];
-
-/// Passwords like `P@ssw0rd1!`: a word that leads every list of leaked ones, dressed up.
-fn is_common(folded: &str) -> bool {
-    let undressed: String = folded
-        .chars()
-        .map(|c| match c {
-            '@' | '4' => 'a',
-            '0' => 'o',
-            '1' | '!' => 'i',
-            '3' => 'e',
-            '5' | '$' => 's',
-            '7' => 't',
-            other => other,
-        })
-        .collect();
-    let core = undressed.trim_matches(|c: char| !c.is_alphabetic());
-    let core = core.trim_end_matches('i');
-    HEAD.iter().any(|word| core == *word || core == word.trim_end_matches('i'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rules(policy: PasswordPolicy, password: &str, names: &[&str]) -> Result<(), Weakness> {
+        let blocklist = Blocklist::default();
+        Rules { policy, blocklist: &blocklist, service: "Latchkey" }.check(password, names)
+    }
+
     fn default(password: &str) -> Result<(), Weakness> {
-        check(PasswordPolicy::Default, password, &["alice", "alice.liddell@example.org"])
+        rules(PasswordPolicy::Default, password, &["alice", "alice.liddell@example.org"])
     }
 
     #[test]
     fn the_policy_is_what_people_are_told() {
         assert_eq!(default("ab1!efg"), Err(Weakness::TooShort(8)));
         assert_eq!(default("ab1!efgh"), Ok(()));
-        assert_eq!(default("abcdefgh1"), Err(Weakness::TooUniform));
-        assert_eq!(default("12345678!"), Err(Weakness::TooUniform));
+        assert_eq!(default("wharfedbx1"), Err(Weakness::TooUniform));
+        assert_eq!(default("82736451!"), Err(Weakness::TooUniform));
         assert_eq!(default("xX9!Liddell"), Err(Weakness::OwnName));
+        assert_eq!(default("My-latchKEY-77"), Err(Weakness::ServiceName));
         assert_eq!(default("P@ssw0rd1!"), Err(Weakness::Common));
         assert_eq!(default(&format!("a1!{}", "x".repeat(125))), Ok(()));
         assert_eq!(default(&format!("a1!{}", "x".repeat(126))), Err(Weakness::TooLong));
-        assert_eq!(check(PasswordPolicy::Nist, "a long passphrase", &[]), Ok(()));
-        assert_eq!(check(PasswordPolicy::Nist, "ab1!efgh", &[]), Err(Weakness::TooShort(15)));
+        assert_eq!(rules(PasswordPolicy::Nist, "a long passphrase", &[]), Ok(()));
+        assert_eq!(rules(PasswordPolicy::Nist, "ab1!efgh", &[]), Err(Weakness::TooShort(15)));
+    }
+
+    #[test]
+    fn every_reason_is_told() {
+        let blocklist = Blocklist::default();
+        let policy = PasswordPolicy::Default;
+        let all =
+            Rules { policy, blocklist: &blocklist, service: "x" }.problems("monkey", &["monkey"]);
+        let wanted =
+            [Weakness::TooShort(8), Weakness::TooUniform, Weakness::OwnName, Weakness::Common];
+        assert_eq!(all, wanted);
     }
 
     #[test]

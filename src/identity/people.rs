@@ -4,14 +4,18 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::identity::groups;
+use crate::identity::lockout;
 use crate::identity::password::{self, Weakness};
+use crate::identity::sessions;
 use crate::identity::sign_in::canonical_login;
+use crate::notices::{self, Notice, Source};
 use crate::protocol::claims::StandardClaims;
 use crate::store::credentials::{self, PasswordCredential};
 use crate::store::events::{self, Event};
+use crate::store::links::{self, Purpose};
 use crate::store::users::{self, User};
-use crate::store::{Db, StoreError, authorizations, sessions};
+use crate::store::{Db, StoreError, authorizations, devices, pending_sign_ins};
 
 /// A person to be added.
 #[derive(Debug, Default)]
@@ -45,6 +49,9 @@ pub enum PeopleError {
     /// There is no such person.
     #[error("there is no user {0:?}")]
     Unknown(String),
+    /// No group can be called that.
+    #[error("{0:?} is not a group name: 1 to 64 of a-z, 0-9, _ and -")]
+    BadGroup(String),
     /// The password is not good enough.
     #[error("the password does not fit: {0}")]
     Weak(#[from] Weakness),
@@ -69,7 +76,8 @@ fn name_key(username: &str) -> Option<String> {
 }
 
 /// The canonical form of an e-mail address.
-fn email_key(email: &str) -> Option<String> {
+#[must_use]
+pub fn email_key(email: &str) -> Option<String> {
     let key = canonical_login(email)?;
     let (local, domain) = key.rsplit_once('@')?;
     let fits = !local.is_empty()
@@ -83,6 +91,12 @@ fn email_key(email: &str) -> Option<String> {
 
 /// Adds a person.
 pub async fn add_user(app: &App, new: NewUser) -> Result<User, PeopleError> {
+    add_member(app, new, &[]).await
+}
+
+/// Adds a person who is in these groups from the beginning.
+pub async fn add_member(app: &App, new: NewUser, groups: &[String]) -> Result<User, PeopleError> {
+    let member_of = groups::in_one_line(groups)?;
     let username_key = name_key(&new.username).ok_or(PeopleError::BadName)?;
     let email_key = match &new.email {
         Some(email) => Some(email_key(email).ok_or_else(|| PeopleError::BadEmail(email.clone()))?),
@@ -109,7 +123,7 @@ pub async fn add_user(app: &App, new: NewUser) -> Result<User, PeopleError> {
         locked_at: None,
         lock_reason: None,
         admin_at: new.admin.then_some(now),
-        member_of: String::new(),
+        member_of,
         appearance: None,
         sign_in_mails_off_at: None,
         removal_at: None,
@@ -130,7 +144,7 @@ async fn hash_new(
     password: &SecretString,
     names: &[&str],
 ) -> Result<String, PeopleError> {
-    password::check(app.config.password.policy, password.expose_secret(), names)?;
+    password::Rules::of(app).check(password.expose_secret(), names)?;
     let normal = password::normalize(password.expose_secret()).ok_or(Weakness::TooLong)?;
     app.hasher
         .hash(normal.into(), &app.random)
@@ -156,14 +170,17 @@ pub async fn find(app: &App, who: &str) -> Result<User, PeopleError> {
 /// it was not they who changed it.
 pub async fn set_password(app: &App, who: &str, new: &SecretString) -> Result<User, PeopleError> {
     let user = find(app, who).await?;
-    let names = [user.username.as_str(), user.email.as_deref().unwrap_or_default()];
-    let hash = hash_new(app, new, &names).await?;
+    let hash = hash_new(app, new, &password::names_of(&user)).await?;
     let now = app.clock.now();
     let mut db = app.store.write().await?;
     let credential = PasswordCredential { user_id: user.id.clone(), hash, set_at: now };
-    end_everything(&mut db, &user.id, "password set by an administrator", now).await?;
+    end_everything(app, &mut db, &user.id, "password set by an administrator").await?;
     credentials::set(&mut db, &credential).await?;
+    links::void_all(&mut db, Purpose::Recovery, &user.id).await?;
+    lockout::reopened(&mut db, &user.id).await?;
+    pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     record(app, &mut db, "password_set", &user.id, json!({})).await?;
+    tell(app, &mut db, &user, Notice::PasswordChanged { by_support: true }).await?;
     db.commit().await?;
     Ok(user)
 }
@@ -174,8 +191,10 @@ pub async fn lock(app: &App, who: &str, reason: &str) -> Result<User, PeopleErro
     let now = app.clock.now();
     let mut db = app.store.write().await?;
     users::lock(&mut db, &user.id, reason, now).await?;
-    sessions::end_all(&mut db, &user.id, None, "account locked", now).await?;
+    sessions::end_all(app, &mut db, &user.id, None, "account locked").await?;
+    devices::distrust_all(&mut db, &user.id).await?;
     record(app, &mut db, "user_locked", &user.id, json!({ "reason": reason })).await?;
+    tell(app, &mut db, &user, Notice::AccountLocked { reason }).await?;
     db.commit().await?;
     Ok(user)
 }
@@ -185,7 +204,9 @@ pub async fn unlock(app: &App, who: &str) -> Result<User, PeopleError> {
     let user = find(app, who).await?;
     let mut db = app.store.write().await?;
     users::unlock(&mut db, &user.id, app.clock.now()).await?;
+    lockout::reopened(&mut db, &user.id).await?;
     record(app, &mut db, "user_unlocked", &user.id, json!({})).await?;
+    tell(app, &mut db, &user, Notice::AccountUnlocked).await?;
     db.commit().await?;
     Ok(user)
 }
@@ -193,10 +214,9 @@ pub async fn unlock(app: &App, who: &str) -> Result<User, PeopleError> {
 /// Ends every session of a person, with the tokens that hang on them; gives how many.
 pub async fn sign_out(app: &App, who: &str) -> Result<(User, u64), PeopleError> {
     let user = find(app, who).await?;
-    let now = app.clock.now();
     let mut db = app.store.write().await?;
-    let ended =
-        sessions::end_all(&mut db, &user.id, None, "signed out by an administrator", now).await?;
+    let reason = "signed out by an administrator";
+    let ended = sessions::end_all(app, &mut db, &user.id, None, reason).await?;
     record(app, &mut db, "user_signed_out", &user.id, json!({ "sessions": ended })).await?;
     db.commit().await?;
     Ok((user, ended))
@@ -215,36 +235,36 @@ pub async fn set_claims(app: &App, who: &str, claims: StandardClaims) -> Result<
     Ok(user)
 }
 
-/// Removes every second factor of a person who has lost theirs, after support has made sure who
-/// they are.
-pub async fn reset_two_factor(app: &App, who: &str) -> Result<(User, u64), PeopleError> {
-    let user = find(app, who).await?;
-    let mut db = app.store.write().await?;
-    let removed = credentials::remove_totp(&mut db, &user.id).await?;
-    record(app, &mut db, "two_factor_reset", &user.id, json!({ "removed": removed })).await?;
-    db.commit().await?;
-    Ok((user, removed))
-}
-
 /// Removes a person and all that is theirs. The id is never given to anybody else.
 pub async fn remove(app: &App, who: &str) -> Result<User, PeopleError> {
     let user = find(app, who).await?;
     let mut db = app.store.write().await?;
-    end_everything(&mut db, &user.id, "account removed", app.clock.now()).await?;
+    end_everything(app, &mut db, &user.id, "account removed").await?;
     users::remove(&mut db, &user.id).await?;
     record(app, &mut db, "user_removed", &user.id, json!({})).await?;
     db.commit().await?;
     Ok(user)
 }
 
+/// Tells a person what an administrator did; from where is nobody's business but the operator's.
+async fn tell(app: &App, db: &mut Db, user: &User, notice: Notice<'_>) -> Result<(), StoreError> {
+    notices::tell(app, db, user, Source::default(), notice).await
+}
+
+/// Ends every session of a person, and every application's access to their account.
 async fn end_everything(
+    app: &App,
     db: &mut Db,
     user_id: &str,
     reason: &str,
-    now: Timestamp,
 ) -> Result<(), StoreError> {
-    sessions::end_all(db, user_id, None, reason, now).await?;
-    authorizations::revoke_for_user(db, user_id, reason, now).await.map(drop)
+    let now = app.clock.now();
+    sessions::end_all(app, db, user_id, None, reason).await?;
+    authorizations::revoke_for_user(db, user_id, reason, now).await?;
+    // Nor does anything go on that was begun with the old password, or by a link.
+    links::void_all(db, Purpose::Recovery, user_id).await?;
+    pending_sign_ins::remove_for_user(db, user_id).await?;
+    devices::distrust_all(db, user_id).await.map(drop)
 }
 
 async fn record(

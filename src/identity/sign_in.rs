@@ -8,10 +8,13 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::app::App;
 use crate::hashing::{HashingError, Verdict};
-use crate::identity::password;
+use crate::identity::attempts::{self, Owed};
+use crate::identity::lockout::{self, Admission, Bucket};
 use crate::identity::sessions::Whereabouts;
+use crate::identity::{familiarity, password, two_factor};
+use crate::notices::{self, Notice, Source};
 use crate::secret::sha256;
-use crate::store::events::{self, Event};
+use crate::store::events::Event;
 use crate::store::pending_sign_ins::{self, PendingSignIn};
 use crate::store::users::{self, User};
 use crate::store::{Db, StoreError, credentials};
@@ -35,13 +38,29 @@ pub struct Attempt<'a> {
 #[derive(Debug)]
 pub enum SignIn {
     /// The person is who they say.
-    Proven(User),
-    /// The password is right, and the account has a second factor: nothing is open yet.
-    SecondFactorNeeded(User),
+    Proven {
+        /// Who they are.
+        user: User,
+        /// The hash that the password was compared with.
+        hash: String,
+    },
+    /// The password is right, and the account has a second factor or must set one up: nothing is
+    /// open yet.
+    SecondFactorNeeded {
+        /// Whose password it is.
+        user: User,
+        /// The hash that it was compared with.
+        hash: String,
+    },
     /// The password is right, and the account is locked.
     Locked,
     /// Name or password is wrong; which of them is not told.
     Refused,
+    /// Too many wrong passwords from such browsers: nothing was looked at.
+    Blocked {
+        /// When it makes sense to come back; `None`: time alone opens nothing.
+        retry_after: Option<Duration>,
+    },
     /// More sign-ins than the machine can check.
     Busy,
 }
@@ -60,7 +79,8 @@ pub fn canonical_login(typed: &str) -> Option<String> {
     fits.then_some(folded)
 }
 
-/// Checks a name and a password. Every refusal costs one hash and says the same.
+/// Checks a name and a password. Every refusal costs one hash and says the same, and is recorded
+/// here; what is right is recorded with what it opens.
 pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> {
     let key = canonical_login(attempt.login);
     let Some(typed) = password::normalize(attempt.password.expose_secret()) else {
@@ -78,31 +98,63 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
         }
         None => (None, None),
     };
+    let bucket = match admit(app, &attempt, user.as_ref(), key.as_deref()).await? {
+        Ok(bucket) => bucket,
+        Err(blocked) => return Ok(blocked),
+    };
     let stored = credential.as_ref().map(|credential| credential.hash.clone());
     let verdict = match app.hasher.verify(typed.clone().into(), stored.clone()).await {
         Ok(verdict) => verdict,
-        Err(HashingError::Busy) => return Ok(SignIn::Busy),
+        Err(HashingError::Busy) => {
+            lockout::give_back(app, &bucket).await?;
+            return Ok(SignIn::Busy);
+        }
         Err(HashingError::Fault(fault)) => return Err(fault),
     };
-    let (Some(user), Verdict::Right { outdated }) = (user, verdict) else {
+    let (Some(user), Some(mut hash), Verdict::Right { outdated }) = (user, stored, verdict) else {
         return refuse(app, &attempt, key.as_deref()).await;
     };
-    if outdated && let Some(old) = stored {
-        rehash(app, &user, &old, typed.into()).await?;
+    if outdated && let Some(new) = rehash(app, &user, &hash, typed.into()).await? {
+        hash = new;
     }
     let mut db = app.store.write().await?;
+    lockout::succeeded(&mut db, &bucket).await?;
     let outcome = if user.locked_at.is_some() {
         record(app, &mut db, Some(&user.id), &attempt, "locked", None).await?;
         SignIn::Locked
-    } else if credentials::has_second_factor(&mut db, &user.id).await? {
-        record(app, &mut db, Some(&user.id), &attempt, "second factor needed", None).await?;
-        SignIn::SecondFactorNeeded(user)
+    } else if two_factor::is_required(app, &user)
+        || credentials::has_second_factor(&mut db, &user.id).await?
+    {
+        SignIn::SecondFactorNeeded { user, hash }
     } else {
-        record(app, &mut db, Some(&user.id), &attempt, "successful", None).await?;
-        SignIn::Proven(user)
+        SignIn::Proven { user, hash }
     };
     db.commit().await?;
     Ok(outcome)
+}
+
+/// Takes a try at the password; what is blocked is told in the history, and the person once.
+async fn admit(
+    app: &App,
+    attempt: &Attempt<'_>,
+    user: Option<&User>,
+    key: Option<&str>,
+) -> Result<Result<Bucket, SignIn>, StoreError> {
+    let name = key.unwrap_or(attempt.login);
+    let device = attempt.whereabouts.device.as_deref();
+    let (retry_after, first) = match lockout::admit(app, user, name, device).await? {
+        Admission::Open(bucket) => return Ok(Ok(bucket)),
+        Admission::Blocked { retry_after, first } => (retry_after, first),
+    };
+    let mut db = app.store.write().await?;
+    record(app, &mut db, user.map(|user| user.id.as_str()), attempt, "blocked", key).await?;
+    if let Some(user) = user.filter(|_| first) {
+        let Whereabouts { address, user_agent, .. } = attempt.whereabouts;
+        let source = Source { address, user_agent };
+        notices::tell(app, &mut db, user, source, Notice::SignInBlocked).await?;
+    }
+    db.commit().await?;
+    Ok(Err(SignIn::Blocked { retry_after }))
 }
 
 async fn refuse(app: &App, attempt: &Attempt<'_>, key: Option<&str>) -> anyhow::Result<SignIn> {
@@ -118,16 +170,21 @@ async fn refuse(app: &App, attempt: &Attempt<'_>, key: Option<&str>) -> anyhow::
 }
 
 /// A hash made with weaker parameters is replaced while the password is at hand.
-async fn rehash(app: &App, user: &User, old: &str, typed: SecretString) -> anyhow::Result<()> {
+async fn rehash(
+    app: &App,
+    user: &User,
+    old: &str,
+    typed: SecretString,
+) -> anyhow::Result<Option<String>> {
     match app.hasher.hash(typed, &app.random).await {
         Ok(new) => {
             let mut db = app.store.write().await?;
-            credentials::replace_hash_if(&mut db, &user.id, old, &new).await?;
+            let replaced = credentials::replace_hash_if(&mut db, &user.id, old, &new).await?;
             db.commit().await?;
-            Ok(())
+            Ok(replaced.then_some(new))
         }
         // The next sign-in will do it.
-        Err(HashingError::Busy) => Ok(()),
+        Err(HashingError::Busy) => Ok(None),
         Err(HashingError::Fault(fault)) => Err(fault),
     }
 }
@@ -155,12 +212,28 @@ async fn record(
         details: json!({ "method": "password", "name_hash": name_hash }),
         ..app.event("sign_in")
     };
-    events::record(db, &event).await
+    attempts::failed(app, db, event).await
+}
+
+/// What the events of one sign-in have in common: its password and its codes.
+#[must_use]
+pub fn attempt_of(pending: &PendingSignIn) -> String {
+    pending.id_hash.chars().take(22).collect()
 }
 
 /// Remembers that this browser proved a password and owes the second factor. It is an
 /// interaction: a cookie and a type of its own that no page but `/login/two-factor` reads.
-pub async fn owe_second_factor(app: &App, user: &User, remembered: bool) -> anyhow::Result<String> {
+pub async fn owe_second_factor(
+    app: &App,
+    user: &User,
+    whereabouts: &Whereabouts,
+    client_id: Option<&str>,
+    remembered: bool,
+) -> anyhow::Result<String> {
+    let judgement = {
+        let mut db = app.store.read().await?;
+        familiarity::assess(app, &mut db, &user.id, whereabouts).await?
+    };
     let token = app.random.token("");
     let now = app.clock.now();
     let pending = PendingSignIn {
@@ -173,6 +246,9 @@ pub async fn owe_second_factor(app: &App, user: &User, remembered: bool) -> anyh
     };
     let mut db = app.store.write().await?;
     pending_sign_ins::insert(&mut db, &pending).await?;
+    let attempt = attempt_of(&pending);
+    let owed = Owed { user, whereabouts, client_id, attempt: &attempt, judgement: &judgement };
+    attempts::half_way(app, &mut db, &owed).await?;
     db.commit().await?;
     Ok(token)
 }

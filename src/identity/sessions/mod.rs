@@ -1,15 +1,19 @@
 //! Starts, renews and ends browser sessions, with all that hangs on them.
 
+mod ending;
+
 use std::time::Duration;
+
+pub use ending::{Doer, end, end_others, forget_device, sign_out};
 
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::identity::logout_notices;
 use crate::secret::sha256;
 use crate::store::devices::{self, Device};
-use crate::store::events::{self, Event};
 use crate::store::sessions::{self, BrowserSession};
 use crate::store::users::User;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, credentials};
 
 /// A session's last activity is written at most this often.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -25,9 +29,40 @@ pub struct Whereabouts {
     pub device: Option<String>,
 }
 
+/// What completed a sign-in, as the history tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// The password alone.
+    #[default]
+    Password,
+    /// A code of an authenticator app after the password.
+    Totp,
+    /// A backup code after the password.
+    BackupCode,
+    /// The password, in a browser that is asked for no code.
+    TrustedBrowser,
+}
+
+impl Method {
+    /// How it is written down.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Totp => "totp",
+            Self::BackupCode => "backup_code",
+            Self::TrustedBrowser => "trusted_browser",
+        }
+    }
+}
+
 /// How somebody proved who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
+    /// What completed it.
+    pub method: Method,
+    /// The sign-in that a password began and a code completed; both events name it.
+    pub attempt: Option<String>,
     /// Authentication methods, RFC 8176 names, separated by spaces.
     pub amr: String,
     /// The authentication context class.
@@ -40,25 +75,36 @@ impl Proof {
     /// A password alone, proven now.
     #[must_use]
     pub fn password(at: Timestamp) -> Self {
-        Self { amr: "pwd".into(), acr: crate::protocol::next_step::ACR_PASSWORD.into(), at }
+        Self {
+            method: Method::Password,
+            attempt: None,
+            amr: "pwd".into(),
+            acr: crate::protocol::next_step::ACR_PASSWORD.into(),
+            at,
+        }
     }
 }
 
-/// The live session of a cookie; keeps its last activity, but not with a write a request.
+/// The live session of a cookie. That somebody asks is no sign of life of the person: see
+/// [`keep_alive`].
 pub async fn find(app: &App, token: &str) -> Result<Option<(BrowserSession, User)>, StoreError> {
+    let mut db = app.store.read().await?;
+    let found = sessions::find_live(&mut db, &sha256(token), app.clock.now()).await?;
+    // Whoever was kept signed in is not, once the operator no longer offers it (S-091).
+    Ok(found.filter(|(session, _)| {
+        session.remembered_at.is_none() || app.config.sessions.remember_enabled
+    }))
+}
+
+/// Notes that the person did something; not with a write a request.
+pub async fn keep_alive(app: &App, session: &BrowserSession) -> Result<(), StoreError> {
     let now = app.clock.now();
-    let found = {
-        let mut db = app.store.read().await?;
-        sessions::find_live(&mut db, &sha256(token), now).await?
-    };
-    if let Some((session, _)) = &found
-        && now.since(session.last_active_at) >= TOUCH_EVERY
-    {
-        let mut db = app.store.write().await?;
-        sessions::touch(&mut db, &session.id, now).await?;
-        db.commit().await?;
+    if now.since(session.last_active_at) < TOUCH_EVERY {
+        return Ok(());
     }
-    Ok(found)
+    let mut db = app.store.write().await?;
+    sessions::touch(&mut db, &session.id, now).await?;
+    db.commit().await
 }
 
 /// Somebody who has proven who they are, in a browser.
@@ -74,6 +120,14 @@ pub struct Arrival<'a> {
     pub before: Option<&'a BrowserSession>,
     /// Whether they asked to be kept signed in.
     pub remembered: bool,
+    /// The hash that their password was compared with, if it was just now.
+    pub hash: Option<&'a str>,
+}
+
+/// Whether what was proven still counts in this transaction: the password was not changed and the
+/// account not locked since it was looked at.
+pub async fn still_stands(db: &mut Db, arrival: &Arrival<'_>) -> Result<bool, StoreError> {
+    credentials::hold_if_standing(db, &arrival.user.id, arrival.hash).await
 }
 
 /// Signs a browser in and gives the token for its cookie.
@@ -85,7 +139,7 @@ pub async fn start(
     db: &mut Db,
     arrival: &Arrival<'_>,
 ) -> Result<(String, BrowserSession), StoreError> {
-    let Arrival { user, proof, whereabouts, before, remembered } = *arrival;
+    let Arrival { user, proof, whereabouts, before, remembered, .. } = *arrival;
     let token = app.random.token("");
     let token_hash = sha256(&token);
     let device_id = match &whereabouts.device {
@@ -103,6 +157,7 @@ pub async fn start(
             }
         }
         sessions::end(db, &before.id, "another person signed in", proof.at).await?;
+        logout_notices::enqueue(app, db, &before.user_id, proof.at).await?;
     }
     let rules = &app.config.sessions;
     let remembered = remembered && rules.remember_enabled;
@@ -133,6 +188,21 @@ pub async fn start(
     Ok((token, session))
 }
 
+/// Gives a session a new token, with what its person has just proven; `None` when it has ended
+/// meanwhile: nothing brings it back.
+pub async fn renew(
+    app: &App,
+    db: &mut Db,
+    session: &BrowserSession,
+    proof: &Proof,
+) -> Result<Option<String>, StoreError> {
+    let token = app.random.token("");
+    let shown = sessions::Proof { auth_time: proof.at, amr: &proof.amr, acr: &proof.acr };
+    let now = app.clock.now();
+    let renewed = sessions::rotate(db, &session.id, &sha256(&token), shown, now).await?;
+    Ok(renewed.then_some(token))
+}
+
 /// From now on the person is no stranger in this browser.
 async fn see_device(
     app: &App,
@@ -155,22 +225,17 @@ async fn see_device(
     devices::see(db, &device).await
 }
 
-/// Signs a browser out at the person's own wish.
-pub async fn sign_out(
+/// Ends all of a person's sessions but one, within the transaction of what causes it, and has
+/// their applications told; says how many.
+pub async fn end_all(
     app: &App,
-    session: &BrowserSession,
+    db: &mut Db,
     user_id: &str,
-) -> Result<(), StoreError> {
+    except: Option<&str>,
+    reason: &str,
+) -> Result<u64, StoreError> {
     let now = app.clock.now();
-    let mut db = app.store.write().await?;
-    if sessions::end(&mut db, &session.id, "signed out", now).await? {
-        let event = Event {
-            user_id: Some(user_id.to_owned()),
-            session_id: Some(session.id.clone()),
-            actor: Some(user_id.to_owned()),
-            ..app.event("signed_out")
-        };
-        events::record(&mut db, &event).await?;
-    }
-    db.commit().await
+    let ended = sessions::end_all(db, user_id, except, reason, now).await?;
+    logout_notices::enqueue(app, db, user_id, now).await?;
+    Ok(ended)
 }

@@ -1,0 +1,67 @@
+//! The second factor: time-based codes of authenticator apps (RFC 6238), backup codes, browsers
+//! that are trusted for a while, and who must have one.
+
+mod backup_codes;
+mod check;
+mod claim;
+mod enrolment;
+mod policy;
+mod removal;
+mod seed;
+mod trust;
+
+use serde_json::Value;
+
+pub use backup_codes::{mark_saved, renew};
+pub use check::{Attempt, Factor, SecondFactor, accept, check_code, person};
+pub use claim::{Claim, Confirmed, Done, NAME_LENGTH};
+pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Within, begin, confirm};
+pub use policy::is_required;
+pub use removal::{Removed, remove_one, reset, turn_off};
+pub use seed::{SEED, seed_place};
+pub use trust::{distrust_all, distrust_one, is_offered, skips_code, trust};
+
+use crate::app::App;
+use crate::identity::sessions::Whereabouts;
+use crate::notices::Source;
+use crate::store::events::{self, Event};
+use crate::store::users::User;
+use crate::store::{Db, StoreError};
+
+/// A person who does something to their own factors, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// In which session; none while they are signing in.
+    pub session_id: Option<&'a str>,
+    /// From where.
+    pub whereabouts: &'a Whereabouts,
+}
+
+impl By<'_> {
+    fn source(&self) -> Source<'_> {
+        Source { address: &self.whereabouts.address, user_agent: &self.whereabouts.user_agent }
+    }
+
+    /// The trail and the person's own list of changes show it.
+    async fn record(
+        &self,
+        app: &App,
+        db: &mut Db,
+        kind: &str,
+        details: Value,
+    ) -> Result<(), StoreError> {
+        let event = Event {
+            user_id: Some(self.user.id.clone()),
+            actor: Some(self.user.id.clone()),
+            session_id: self.session_id.map(str::to_owned),
+            address: Some(self.whereabouts.address.clone()),
+            user_agent: Some(self.whereabouts.user_agent.clone()),
+            outcome: "successful".into(),
+            details,
+            ..app.event(kind)
+        };
+        events::record(db, &event).await
+    }
+}

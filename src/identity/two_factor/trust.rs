@@ -1,0 +1,94 @@
+//! Browsers in which their owner is asked for no code for a while.
+//!
+//! Such a browser spares the code at a sign-in by password and nothing else: it never counts as a
+//! second factor (S-091).
+
+use serde_json::json;
+
+use super::By;
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::identity::sessions::Whereabouts;
+use crate::notices::{self, Notice};
+use crate::secret::sha256;
+use crate::store::devices::{self, Device};
+use crate::store::users::User;
+use crate::store::{Db, StoreError, credentials};
+
+/// Whether people may trust a browser at all.
+#[must_use]
+pub fn is_offered(app: &App) -> bool {
+    !app.config.login.trust_browser_for.is_zero()
+}
+
+/// Trusts the browser that `by` has just signed in from with a code.
+pub async fn trust(app: &App, by: &By<'_>) -> Result<(), StoreError> {
+    let Some(token) = by.whereabouts.device.as_deref().filter(|_| is_offered(app)) else {
+        return Ok(());
+    };
+    let now = app.clock.now();
+    let until = now + *app.config.login.trust_browser_for;
+    let mut db = app.store.write().await?;
+    if devices::trust(&mut db, &by.user.id, &sha256(token), until, now).await? {
+        by.record(app, &mut db, "browser_trusted", json!({ "until": until.to_string() })).await?;
+        let notice = Notice::BrowserTrusted { until };
+        notices::tell(app, &mut db, by.user, by.source(), notice).await?;
+    }
+    db.commit().await
+}
+
+/// Whether a password is enough in the browser that sent one.
+pub async fn skips_code(
+    app: &App,
+    user: &User,
+    whereabouts: &Whereabouts,
+) -> Result<bool, StoreError> {
+    let Some(token) = whereabouts.device.as_deref().filter(|_| is_offered(app)) else {
+        return Ok(false);
+    };
+    let mut db = app.store.read().await?;
+    match devices::find(&mut db, &user.id, &sha256(token)).await? {
+        Some(device) => counts(app, &mut db, &device).await,
+        None => Ok(false),
+    }
+}
+
+/// A trust is as young as it must be: it ends when its time is over or the operator's rules got
+/// shorter, and with every change of the password or of the authenticator apps after it.
+async fn counts(app: &App, db: &mut Db, device: &Device) -> Result<bool, StoreError> {
+    let now = app.clock.now();
+    let Some(trusted_at) = device.trusted_at.filter(|_| device.is_trusted(now)) else {
+        return Ok(false);
+    };
+    let password = credentials::find(db, &device.user_id).await?;
+    let apps = credentials::list_totp(db, &device.user_id).await?;
+    let mut confirmed: Vec<Timestamp> = apps.iter().filter_map(|one| one.confirmed_at).collect();
+    confirmed.extend(password.as_ref().map(|password| password.set_at));
+    Ok(now < trusted_at + *app.config.login.trust_browser_for
+        && password.is_some()
+        && apps.iter().any(|one| one.confirmed_at.is_some())
+        && confirmed.iter().all(|changed_at| *changed_at <= trusted_at))
+}
+
+/// Asks for codes again in one of the person's browsers; `false` when it is not theirs, or was not
+/// trusted.
+pub async fn distrust_one(app: &App, by: &By<'_>, id: &str) -> Result<bool, StoreError> {
+    let mut db = app.store.write().await?;
+    if !devices::distrust(&mut db, &by.user.id, id).await? {
+        return Ok(false);
+    }
+    by.record(app, &mut db, "browser_distrusted", json!({ "device_id": id })).await?;
+    db.commit().await?;
+    Ok(true)
+}
+
+/// Asks for codes again in all of the person's browsers; says in how many.
+pub async fn distrust_all(app: &App, by: &By<'_>) -> Result<u64, StoreError> {
+    let mut db = app.store.write().await?;
+    let count = devices::distrust_all(&mut db, &by.user.id).await?;
+    if count > 0 {
+        by.record(app, &mut db, "browser_distrusted", json!({ "count": count })).await?;
+    }
+    db.commit().await?;
+    Ok(count)
+}
