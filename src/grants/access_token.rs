@@ -178,6 +178,7 @@ pub async fn check_at(
     let authorization = &standing.authorization;
     if authorization.client_id != token.client_id
         || may_act(&standing, now).is_err()
+        || standing.user_last_locked_at.is_some_and(|locked_at| token.issued_at <= locked_at)
         || standing.dead_generations.contains(&i64::from(*generation))
     {
         return Ok(None);

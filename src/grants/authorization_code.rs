@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::grants::Entitlement;
 use crate::grants::may_act::may_act;
+use crate::grants::theft::tell_of_theft;
+use crate::grants::{Entitlement, last_use};
 use crate::protocol::code_grant::StoredGrant;
 use crate::protocol::code_grant::authorization_code::{CodeRequest, StoredCode, exchange};
 use crate::protocol::error::OAuthError;
@@ -29,6 +30,7 @@ pub async fn redeem(
     app: &App,
     client: &ClientRecord,
     parameters: &Parameters,
+    address: &str,
 ) -> Result<Entitlement, OAuthError> {
     let invalid = || OAuthError::invalid_grant("the authorization code is not valid");
     let presented = parameters.required("code")?;
@@ -39,11 +41,17 @@ pub async fn redeem(
     let mut db = app.store.write().await?;
     let consumed = requests::consume_code(&mut db, &code_hash, &client.id, now).await?;
     let Some(code) = consumed else {
+        // Who waited for another redemption may hold the code's row, which whoever revokes waits
+        // for: what follows begins without it.
+        db.commit().await?;
+        let mut db = app.store.write().await?;
         // To come too late with a code that nobody used is no replay.
         let known = requests::find_code(&mut db, &code_hash).await?;
         let used = |code: &Code| code.client_id == client.id && code.consumed_at.is_some();
         if let Some(known) = known.filter(used) {
-            end_replayed(app, &mut db, &known, now).await?;
+            if let Some(user_id) = end_replayed(app, &mut db, &known, now).await? {
+                tell_of_theft(app, &mut db, &user_id, client).await?;
+            }
             db.commit().await?;
         }
         return Err(invalid());
@@ -62,8 +70,12 @@ pub async fn redeem(
         authorizations::mark_redeemed(&mut db, &code.authorization_id, now).await?;
     }
     db.commit().await?;
+    let scope = checked?;
+    if let Some(standing) = &standing {
+        last_use::note_redemption(app, standing, address, now).await;
+    }
     Ok(Entitlement {
-        scope: checked?,
+        scope,
         authorization: standing.map(|standing| standing.authorization),
         generation: 1,
         refreshed: false,
@@ -88,15 +100,15 @@ fn stored(code: &Code, authorization: &Authorization) -> StoredCode {
 }
 
 /// A code that comes twice was stolen on one of its ways: what it produced dies (RFC 6749
-/// §10.5).
+/// §10.5). Gives whose it was, if anything died.
 async fn end_replayed(
     app: &App,
     db: &mut Db,
     code: &Code,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<String>, StoreError> {
     if !authorizations::revoke(db, &code.authorization_id, "code replayed", now).await? {
-        return Ok(());
+        return Ok(None);
     }
     let ended = authorizations::find(db, &code.authorization_id).await?;
     let event = Event {
@@ -107,5 +119,6 @@ async fn end_replayed(
         details: json!({ "authorization": code.authorization_id }),
         ..app.event("code_replayed")
     };
-    events::record(db, &event).await
+    events::record(db, &event).await?;
+    Ok(event.user_id)
 }

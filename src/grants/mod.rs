@@ -3,9 +3,11 @@
 pub mod access_token;
 pub mod authorization_code;
 pub mod client_credentials;
+mod last_use;
 pub mod may_act;
 pub mod refresh_token;
 pub mod signing;
+mod theft;
 
 use serde::Serialize;
 
@@ -49,11 +51,13 @@ pub struct TokenResponse {
     scope: String,
 }
 
-/// Answers a token request of `client`, whose authentication was checked before.
+/// Answers a token request of `client`, whose authentication was checked before; it came from
+/// `address`.
 pub async fn redeem(
     app: &App,
     client: &ClientRecord,
     parameters: &Parameters,
+    address: &str,
 ) -> Result<TokenResponse, OAuthError> {
     let name = parameters.required("grant_type")?;
     let grant_type = GrantType::from_name(name).ok_or_else(|| {
@@ -67,8 +71,10 @@ pub async fn redeem(
         ));
     }
     let entitlement = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::redeem(app, client, parameters).await?,
-        GrantType::RefreshToken => refresh_token::redeem(app, client, parameters).await?,
+        GrantType::AuthorizationCode => {
+            authorization_code::redeem(app, client, parameters, address).await?
+        }
+        GrantType::RefreshToken => refresh_token::redeem(app, client, parameters, address).await?,
         GrantType::ClientCredentials => client_credentials::redeem(client, parameters)?,
     };
     let audience = audience(app, &entitlement, parameters).await?;

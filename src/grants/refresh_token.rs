@@ -10,16 +10,18 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::grants::Entitlement;
 use crate::grants::may_act::may_act;
+use crate::grants::theft::tell_of_theft;
+use crate::grants::{Entitlement, last_use};
 use crate::protocol::code_grant::{self, StoredGrant};
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
+use crate::protocol::scope::Scope;
 use crate::store::authorizations::{self, Authorization};
 use crate::store::clients::ClientRecord;
 use crate::store::events::{self, Event};
 use crate::store::standing;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, Write};
 
 /// What secret scanners know our refresh tokens by.
 pub const PREFIX: &str = "lk_rt_";
@@ -77,10 +79,10 @@ pub async fn redeem(
     app: &App,
     client: &ClientRecord,
     parameters: &Parameters,
+    address: &str,
 ) -> Result<Entitlement, OAuthError> {
     let invalid = || OAuthError::invalid_grant("the refresh token is not valid");
     let text = parameters.required("refresh_token")?;
-    let requested = parameters.once("scope")?;
     let presented = RefreshToken::read(app, text).ok_or_else(invalid)?;
     let now = app.clock.now();
     let mut db = app.store.write().await?;
@@ -95,30 +97,25 @@ pub async fn redeem(
     if authorization.idle_expires_at <= now {
         return Err(invalid());
     }
-    // What the administrator has since taken from the client is not handed out again.
-    let allowed = authorization.scope.intersect(&client.metadata.scope);
-    if authorization.offline_at.is_some() && !allowed.contains("offline_access") {
+    // A token in two hands is noticed whatever else is wrong with the request.
+    if decide(app, authorization, i64::from(presented.generation), now) == Step::Theft {
+        end_stolen(app, &mut db, authorization, presented.generation, client).await?;
+        db.commit().await?;
         return Err(invalid());
     }
-    let grant = StoredGrant {
-        client_id: authorization.client_id.clone(),
-        owner_id: authorization.user_id.clone(),
-        scope: allowed,
-        expires_at: authorization.expires_at,
-    };
-    let scope =
-        code_grant::refresh_token::refresh(&client.metadata, text, requested, Some(&grant), now)?;
-    let rotated = rotate(app, &mut db, authorization, presented.generation, now).await?;
+    let scope = allowed(client, parameters, authorization, now)?;
+    let (rotated, mut db) = rotate(app, db, authorization, presented.generation, now).await?;
     let generation = match rotated {
         Rotated::To(generation) => generation,
         Rotated::Ended => return Err(invalid()),
         Rotated::Theft => {
-            end_stolen(app, &mut db, authorization, presented.generation, now).await?;
+            end_stolen(app, &mut db, authorization, presented.generation, client).await?;
             db.commit().await?;
             return Err(invalid());
         }
     };
     db.commit().await?;
+    last_use::note_refresh(app, &standing, address, now).await;
     Ok(Entitlement {
         authorization: Some(standing.authorization),
         generation,
@@ -127,39 +124,67 @@ pub async fn redeem(
     })
 }
 
+/// The scope that the client gets: what it asks for, within what was granted and what the
+/// administrator has not taken from it since.
+fn allowed(
+    client: &ClientRecord,
+    parameters: &Parameters,
+    authorization: &Authorization,
+    now: Timestamp,
+) -> Result<Scope, OAuthError> {
+    let text = parameters.required("refresh_token")?;
+    let requested = parameters.once("scope")?;
+    let scope = authorization.scope.intersect(&client.metadata.scope);
+    if authorization.offline_at.is_some() && !scope.contains("offline_access") {
+        return Err(OAuthError::invalid_grant("the refresh token is not valid"));
+    }
+    let grant = StoredGrant {
+        client_id: authorization.client_id.clone(),
+        owner_id: authorization.user_id.clone(),
+        scope,
+        expires_at: authorization.expires_at,
+    };
+    code_grant::refresh_token::refresh(&client.metadata, text, requested, Some(&grant), now)
+}
+
 /// Moves the authorization on to its next generation, or finds out why not (DESIGN §4).
 ///
-/// Each move is one compare-and-swap; whoever loses a race looks again at what the winner left.
+/// Each move is one compare-and-swap; whoever loses a race looks again at what the winner left, in
+/// a transaction of its own: PostgreSQL leaves the row that was waited for locked, and who revokes
+/// would wait for it in turn.
 async fn rotate(
     app: &App,
-    db: &mut Db,
+    mut db: Write,
     authorization: &Authorization,
     presented: u32,
     now: Timestamp,
-) -> Result<Rotated, StoreError> {
+) -> Result<(Rotated, Write), StoreError> {
     let mut seen = authorization.clone();
     for _ in 0..4 {
         let step = decide(app, &seen, i64::from(presented), now);
         let idle_expires_at = now + *app.config.tokens.refresh_idle;
         let moved = match step {
-            Step::Same => return Ok(to(&seen)),
-            Step::Theft => return Ok(Rotated::Theft),
+            Step::Same => return Ok((to(&seen), db)),
+            Step::Theft => return Ok((Rotated::Theft, db)),
             Step::Next => {
-                authorizations::rotate(db, &seen.id, seen.generation, now, idle_expires_at).await?
+                let id = &seen.id;
+                authorizations::rotate(&mut db, id, seen.generation, now, idle_expires_at).await?
             }
             Step::Replace => {
-                authorizations::replace_unseen(db, &seen.id, seen.generation, now).await?
+                authorizations::replace_unseen(&mut db, &seen.id, seen.generation, now).await?
             }
         };
         if let Some(moved) = moved {
-            return Ok(to(&moved));
+            return Ok((to(&moved), db));
         }
-        match authorizations::find(db, &seen.id).await? {
+        db.commit().await?;
+        db = app.store.write().await?;
+        match authorizations::find(&mut db, &seen.id).await? {
             Some(found) if found.revoked_at.is_none() => seen = found,
-            _ => return Ok(Rotated::Ended),
+            _ => return Ok((Rotated::Ended, db)),
         }
     }
-    Ok(Rotated::Ended)
+    Ok((Rotated::Ended, db))
 }
 
 /// What presenting a generation means, given what the row says.
@@ -198,14 +223,15 @@ fn to(authorization: &Authorization) -> Rotated {
     u32::try_from(authorization.generation).map_or(Rotated::Ended, Rotated::To)
 }
 
-/// Ends an authorization whose refresh token two parties hold, and says so in the history.
+/// Ends an authorization whose refresh token two parties hold, and tells its person.
 async fn end_stolen(
     app: &App,
     db: &mut Db,
     authorization: &Authorization,
     presented: u32,
-    now: Timestamp,
+    client: &ClientRecord,
 ) -> Result<(), StoreError> {
+    let now = app.clock.now();
     authorizations::revoke(db, &authorization.id, "refresh token replayed", now).await?;
     let event = Event {
         user_id: Some(authorization.user_id.clone()),
@@ -215,5 +241,6 @@ async fn end_stolen(
         details: json!({ "presented": presented, "current": authorization.generation }),
         ..app.event("refresh_token_replayed")
     };
-    events::record(db, &event).await
+    events::record(db, &event).await?;
+    tell_of_theft(app, db, &authorization.user_id, client).await
 }

@@ -1,5 +1,6 @@
 //! Which client is calling, and how it proved it (RFC 6749 §2.3, RFC 7523 §2.2).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
@@ -21,6 +22,7 @@ use crate::protocol::parameters::Parameters;
 use crate::secret::sha256;
 use crate::store::clients::ClientRecord;
 use crate::store::{Revision, used_assertions};
+use crate::web::client_address::ClientAddress;
 use crate::web::parameters::FormParameters;
 
 /// A client that has proven who it is (or that needs no proof, being public), with the
@@ -71,9 +73,10 @@ impl FromRequest<Arc<App>> for AuthenticatedClient {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, NotAuthenticated> {
         let authorization = request.headers().get(header::AUTHORIZATION).cloned();
+        let address = ClientAddress::of(&request).rate_limit_key();
         let basic = authorization.is_some();
         let FormParameters(parameters) = FormParameters::from_request(request, app).await?;
-        let (client, revision) = authenticate(app, authorization.as_ref(), &parameters)
+        let (client, revision) = authenticate(app, authorization.as_ref(), &parameters, address)
             .await
             .map_err(|error| NotAuthenticated { error, basic })?;
         Ok(Self { client, parameters, revision })
@@ -88,6 +91,7 @@ async fn authenticate(
     app: &App,
     authorization: Option<&HeaderValue>,
     parameters: &Parameters,
+    address: IpAddr,
 ) -> Result<(Arc<ClientRecord>, Revision), OAuthError> {
     let proof = proof(authorization, parameters)?;
     let id = match &proof {
@@ -101,12 +105,26 @@ async fn authenticate(
     if parameters.once("client_id")?.is_some_and(|named| named != id) {
         return Err(OAuthError::invalid_request("client_id is not the client that authenticates"));
     }
+    app.limits.listen(&id, address).map_err(OAuthError::too_many)?;
+    let proven = prove(app, &proof, &id).await;
+    if proven.as_ref().is_err_and(|error| error.code == ErrorCode::InvalidClient) {
+        app.limits.failed(&id, address);
+    }
+    proven
+}
+
+/// The client called `id`, if `proof` shows that it is calling.
+async fn prove(
+    app: &App,
+    proof: &Proof<'_>,
+    id: &str,
+) -> Result<(Arc<ClientRecord>, Revision), OAuthError> {
     let live = app.store.live().await?;
     let mut revision = live.revision();
-    let found = live.client(&id).await?;
+    let found = live.client(id).await?;
     let client = found.filter(|client| client.disabled_at.is_none()).ok_or_else(failed)?;
     let method = client.metadata.token_endpoint_auth_method;
-    let proven = match &proof {
+    let proven = match proof {
         Proof::Basic { secret, .. } => {
             method == AuthMethod::ClientSecretBasic && secret_fits(app, &client, secret)
         }

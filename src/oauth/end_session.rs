@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use url::form_urlencoded;
 
 use crate::app::App;
-use crate::identity::sessions;
+use crate::identity::sessions::{self, Doer};
 use crate::paths;
 use crate::protocol::authorization_request::PersonError;
 use crate::protocol::error::OAuthError;
 use crate::protocol::jwt::{self, Expect, SigningAlg};
 use crate::protocol::token_claims::ID_TOKEN_TYP;
 use crate::store::clients::ClientRecord;
+use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
 use crate::web::page::see_other;
 use crate::web::parameters::QueryOrForm;
-use crate::web::session::{Browser, SignedIn, take_session};
+use crate::web::session::{Browser, SignedIn, take_session, whereabouts};
 use crate::web::sign_out::{clear_site_data, leave_to};
 
 /// What an ID token that we signed says of whom it was for; its age does not matter.
@@ -54,6 +56,7 @@ pub(super) async fn begin(
     State(app): State<Arc<App>>,
     signed_in: Option<SignedIn>,
     browser: Browser,
+    (ClientAddress(address), headers): (ClientAddress, HeaderMap),
     parameters: Result<QueryOrForm, OAuthError>,
 ) -> Result<Response, PageError> {
     let unreadable = || PageError::BadApplicationRequest(PersonError::Unreadable);
@@ -96,7 +99,9 @@ pub(super) async fn begin(
         browser.remember(&app, &mut response);
         return Ok(response);
     }
-    sessions::sign_out(&app, &signed_in.session, &signed_in.user.id).await?;
+    let whereabouts = whereabouts(&app, &headers, address);
+    let by = Doer { session: &signed_in.session, whereabouts: &whereabouts };
+    sessions::sign_out(&app, by).await?;
     let mut response = see_other(target.as_deref().unwrap_or(SIGNED_OUT));
     take_session(&app, &mut response);
     clear_site_data(&mut response);

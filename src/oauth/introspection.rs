@@ -16,7 +16,7 @@ use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::protocol::client::{AuthMethod, ClientMetadata, IntrospectionRight};
 use crate::protocol::error::OAuthError;
 use crate::protocol::jwt::SigningAlg;
-use crate::store::standing;
+use crate::store::standing::{self, Standing};
 
 const SIGNED: &str = "application/token-introspection+jwt";
 
@@ -103,7 +103,7 @@ fn describe(app: &App, live: &LiveToken) -> Map<String, Value> {
         let authorization = &standing.authorization;
         members.insert("acr".to_owned(), json!(authorization.acr));
         members.insert("auth_time".to_owned(), json!(authorization.auth_time.seconds()));
-        members.insert("username".to_owned(), json!(standing.username));
+        members.extend(name_of(standing));
     }
     members
 }
@@ -129,7 +129,7 @@ async fn refresh_token(
     let Some(standing) = alive else { return Ok(inactive()) };
     let authorization = &standing.authorization;
     let expires = authorization.idle_expires_at;
-    Ok(Map::from_iter([
+    let mut members = Map::from_iter([
         ("active".to_owned(), json!(true)),
         ("client_id".to_owned(), json!(authorization.client_id)),
         ("iss".to_owned(), json!(app.config.issuer)),
@@ -137,6 +137,14 @@ async fn refresh_token(
         ("scope".to_owned(), json!(authorization.scope.to_string())),
         ("iat".to_owned(), json!(authorization.created_at.seconds())),
         ("exp".to_owned(), json!(expires.min(authorization.expires_at).seconds())),
-        ("username".to_owned(), json!(standing.username)),
-    ]))
+    ]);
+    members.extend(name_of(&standing));
+    Ok(members)
+}
+
+/// What the person is called, for who was allowed to know: a token that is only for signing in
+/// tells it to nobody.
+fn name_of(standing: &Standing) -> Option<(String, Value)> {
+    let told = standing.authorization.scope.contains("profile");
+    told.then(|| ("username".to_owned(), json!(standing.username)))
 }

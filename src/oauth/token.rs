@@ -11,13 +11,17 @@ use crate::app::App;
 use crate::grants;
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::protocol::error::OAuthError;
+use crate::web::client_address::ClientAddress;
 
 /// Redeems a grant. Nothing of the answer may be kept by a cache (RFC 6749 §5.1).
 pub(super) async fn post(
     State(app): State<Arc<App>>,
+    ClientAddress(address): ClientAddress,
     caller: AuthenticatedClient,
 ) -> Result<Response, OAuthError> {
-    let answer = grants::redeem(&app, &caller.client, &caller.parameters).await?;
+    app.limits.request(&caller.client.id).map_err(OAuthError::too_many)?;
+    let address = address.to_canonical().to_string();
+    let answer = grants::redeem(&app, &caller.client, &caller.parameters, &address).await?;
     let unkept = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
     Ok((unkept, Json(answer)).into_response())
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -12,6 +13,8 @@ pub struct OAuthError {
     pub code: ErrorCode,
     /// What went wrong, for the client's developer; never holds input or a secret.
     pub description: Cow<'static, str>,
+    /// When to come back, for who asks too often: then the answer is 429 (RFC 6585 §4).
+    pub retry_after: Option<Duration>,
     /// Why, for the log only.
     pub cause: Option<anyhow::Error>,
 }
@@ -113,7 +116,7 @@ impl OAuthError {
     /// An error of that code; characters that RFC 6749 §5.2 forbids in a description are replaced.
     #[must_use]
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: printable(description.into()), cause: None }
+        Self { code, description: printable(description.into()), retry_after: None, cause: None }
     }
 
     /// `server_error`; the cause is kept for the log and not told to the client.
@@ -121,6 +124,14 @@ impl OAuthError {
     pub fn server_error(cause: anyhow::Error) -> Self {
         let description = "the server met an unexpected condition";
         Self { cause: Some(cause), ..Self::new(ErrorCode::ServerError, description) }
+    }
+
+    /// The answer to who asks too often.
+    #[must_use]
+    pub fn too_many(retry_after: Duration) -> Self {
+        let description = "there were too many requests; come back later";
+        let error = Self::new(ErrorCode::TemporarilyUnavailable, description);
+        Self { retry_after: Some(retry_after), ..error }
     }
 
     /// The same error with its cause for the log.

@@ -6,18 +6,21 @@ use serde::Serialize;
 use super::Situation;
 use crate::app::App;
 use crate::grants::authorization_code;
-use crate::protocol::authorization_request::ResponseTarget;
+use crate::notices::{self, Notice, Source};
+use crate::protocol::authorization_request::{AuthorizationRequest, ResponseTarget};
 use crate::protocol::authorization_response::{self, AuthorizationResponse};
 use crate::protocol::client::GrantType;
 use crate::protocol::code_grant::{self, authorization::Asked};
 use crate::protocol::error::OAuthError;
+use crate::protocol::next_step::Decision;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
 use crate::secret::sha256;
+use crate::store::Db;
 use crate::store::authorization_requests::{self as requests, Code};
 use crate::store::authorizations::{self, Authorization};
+use crate::store::consents::{self, Consent};
 use crate::store::events::{self, Event};
-use crate::store::{Db, consents};
 use crate::web::error::PageError;
 use crate::web::page::{Page, see_other};
 use crate::web::session::SignedIn;
@@ -51,7 +54,12 @@ pub(super) async fn success(
     {
         return Err(PageError::RequestGone);
     }
-    let authorization = authorize(app, &mut db, situation, signed_in, approved.scope).await?;
+    let Some(consent) = consent(app, &mut db, situation, signed_in, &approved.scope).await? else {
+        db.commit().await?;
+        return refusal(app, &target, &withdrawn(request));
+    };
+    let authorization =
+        authorize(app, &mut db, situation, (signed_in, &consent), approved.scope).await?;
     let record = Code {
         code_hash: sha256(&code),
         authorization_id: authorization.id,
@@ -67,23 +75,88 @@ pub(super) async fn success(
     show(app, authorization_response::success(&target, &app.config.issuer, &code), &target)
 }
 
-/// Writes down what the person's approval is worth: the consent, and under it the authorization
-/// that every token will hang on.
-async fn authorize(
+/// The consent that the answer stands on: made or widened by who has just said yes (or need not be
+/// asked), else the standing one. `None` when that was taken back since it was looked at: a
+/// revocation that was confirmed is never undone by a request that was on its way.
+async fn consent(
     app: &App,
     db: &mut Db,
     situation: &Situation<'_>,
     signed_in: &SignedIn,
+    scope: &Scope,
+) -> Result<Option<Consent>, PageError> {
+    let now = app.clock.now();
+    let (user, client) = (&signed_in.user, situation.client);
+    if situation.decision != Some(Decision::Allowed) && !client.metadata.first_party {
+        return Ok(consents::hold(db, &user.id, &client.id, now).await?);
+    }
+    // The consent covers what the `claims` parameter brings along, too.
+    let scope = situation.request.consent_scope().union(scope);
+    let new_id = app.random.id(now);
+    let allowed = consents::allow(db, &new_id, &user.id, &client.id, &scope, now).await?;
+    let kind = match () {
+        () if allowed.is_new => "application_connected",
+        () if !allowed.added.is_empty() => "application_widened",
+        () => return Ok(Some(allowed.consent)),
+    };
+    let details = serde_json::json!({
+        "application": client.metadata.client_name, "scope": allowed.added.to_string(),
+    });
+    events::record(db, &event(app, situation, signed_in, kind, details)).await?;
+    // The operator's own are part of the house: nobody was asked about them, so nobody is told.
+    if allowed.is_new && !client.metadata.first_party {
+        let source = Source {
+            address: &situation.whereabouts.address,
+            user_agent: &situation.whereabouts.user_agent,
+        };
+        let notice = Notice::ApplicationConnected { application: &client.metadata.client_name };
+        notices::tell(app, db, user, source, notice).await?;
+    }
+    Ok(Some(allowed.consent))
+}
+
+/// The person took back what they had allowed, at this very moment.
+fn withdrawn(request: &AuthorizationRequest) -> OAuthError {
+    let why = "the person has just taken the permission back";
+    if request.prompt.none() {
+        OAuthError::consent_required(why)
+    } else {
+        OAuthError::access_denied(why)
+    }
+}
+
+/// Something that the person did to this client, from where they sit.
+fn event(
+    app: &App,
+    situation: &Situation<'_>,
+    signed_in: &SignedIn,
+    kind: &str,
+    details: serde_json::Value,
+) -> Event {
+    Event {
+        user_id: Some(signed_in.user.id.clone()),
+        client_id: Some(situation.client.id.clone()),
+        session_id: Some(signed_in.session.id.clone()),
+        actor: Some(signed_in.user.id.clone()),
+        address: Some(situation.whereabouts.address.clone()),
+        user_agent: Some(situation.whereabouts.user_agent.clone()),
+        details,
+        ..app.event(kind)
+    }
+}
+
+/// Writes down what the person's approval is worth: under the consent, the authorization that
+/// every token will hang on.
+async fn authorize(
+    app: &App,
+    db: &mut Db,
+    situation: &Situation<'_>,
+    (signed_in, consent): (&SignedIn, &Consent),
     scope: Scope,
 ) -> Result<Authorization, PageError> {
     let now = app.clock.now();
     let client = situation.client;
     let tokens = &app.config.tokens;
-    // The consent covers what the `claims` parameter brings along, too.
-    let allowed = situation.request.consent_scope().union(&scope);
-    let consent =
-        consents::allow(db, &app.random.id(now), &signed_in.user.id, &client.id, &allowed, now)
-            .await?;
     let offline = scope.contains("offline_access");
     let absolute = if client.metadata.is_public() {
         *tokens.refresh_absolute_public
@@ -97,7 +170,7 @@ async fn authorize(
     };
     let authorization = Authorization {
         id: app.random.id(now),
-        consent_id: consent.id,
+        consent_id: consent.id.clone(),
         user_id: signed_in.user.id.clone(),
         client_id: client.id.clone(),
         session_id: signed_in.session.id.clone(),
@@ -121,14 +194,8 @@ async fn authorize(
         revoke_reason: None,
     };
     authorizations::insert(db, &authorization).await?;
-    let event = Event {
-        user_id: Some(authorization.user_id.clone()),
-        client_id: Some(client.id.clone()),
-        session_id: Some(authorization.session_id.clone()),
-        actor: Some(authorization.user_id.clone()),
-        details: serde_json::json!({ "scope": authorization.scope.to_string() }),
-        ..app.event("application_authorized")
-    };
+    let details = serde_json::json!({ "scope": authorization.scope.to_string() });
+    let event = event(app, situation, signed_in, "application_authorized", details);
     events::record(db, &event).await?;
     Ok(authorization)
 }

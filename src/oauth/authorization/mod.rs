@@ -7,6 +7,7 @@
 
 mod answer;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -16,6 +17,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::grants::check_resources;
+use crate::identity::sessions::{self, Whereabouts};
 use crate::oauth::end_session::read_hint;
 use crate::paths;
 use crate::protocol::authorization_request::{self, AuthorizationRequest, PersonError, Rejection};
@@ -27,11 +29,12 @@ use crate::protocol::redirect_uri;
 use crate::store::authorization_requests::{self as requests, PendingAuthorization};
 use crate::store::clients::ClientRecord;
 use crate::store::consents;
+use crate::web::client_address::ClientAddress;
 use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
 use crate::web::page::see_other;
 use crate::web::parameters::QueryOrForm;
-use crate::web::session::{Browser, SignedIn};
+use crate::web::session::{Browser, Passing, SignedIn, whereabouts};
 
 /// What is known of a request at the moment it is looked at.
 struct Situation<'a> {
@@ -43,14 +46,15 @@ struct Situation<'a> {
     account_selected: bool,
     decision: Option<Decision>,
     owes_second_factor: bool,
+    whereabouts: &'a Whereabouts,
 }
 
 /// Takes an authorization request in.
 pub(super) async fn begin(
     State(app): State<Arc<App>>,
-    signed_in: Option<SignedIn>,
+    Passing(signed_in): Passing,
     browser: Browser,
-    (method, headers): (Method, HeaderMap),
+    (method, headers, ClientAddress(address)): (Method, HeaderMap, ClientAddress),
     parameters: Result<QueryOrForm, OAuthError>,
 ) -> Result<Response, PageError> {
     let QueryOrForm(parameters) =
@@ -69,6 +73,7 @@ pub(super) async fn begin(
         }
         Err(Rejection::TellClient { to, error }) => return answer::refusal(&app, &to, &error),
     };
+    note_activity(&app, &request, signed_in.as_ref()).await?;
     let target = request.target();
     if let Err(error) = check_resources(&app, &request.resource).await {
         return answer::refusal(&app, &target, &error);
@@ -87,6 +92,7 @@ pub(super) async fn begin(
         account_selected: false,
         decision: None,
         owes_second_factor: false,
+        whereabouts: &whereabouts(&app, &headers, address),
     };
     match decide(&app, &situation).await? {
         NextStep::Refuse(error) => answer::refusal(&app, &target, &error),
@@ -100,11 +106,26 @@ pub(super) async fn begin(
             let mut db = app.store.write().await?;
             requests::insert(&mut db, &pending).await?;
             db.commit().await?;
-            let mut response = resume_pending(&app, &pending, signed_in.as_ref(), &headers).await?;
+            let from = (&headers, address);
+            let mut response = resume_pending(&app, &pending, signed_in.as_ref(), from).await?;
             browser.remember(&app, &mut response);
             Ok(response)
         }
     }
+}
+
+/// Keeps the session alive, unless the client asks behind the person's back (`prompt=none`): what
+/// a program does every few minutes by itself says nothing about who sits there (NIST SP 800-63B
+/// §5.2).
+async fn note_activity(
+    app: &App,
+    request: &AuthorizationRequest,
+    signed_in: Option<&SignedIn>,
+) -> Result<(), PageError> {
+    if let Some(signed_in) = signed_in.filter(|_| !request.prompt.none()) {
+        sessions::keep_alive(app, &signed_in.session).await?;
+    }
+    Ok(())
 }
 
 /// The longest request that is asked again by GET.
@@ -122,7 +143,7 @@ pub(super) async fn resume(
     State(app): State<Arc<App>>,
     signed_in: Option<SignedIn>,
     browser: Browser,
-    headers: HeaderMap,
+    (headers, ClientAddress(address)): (HeaderMap, ClientAddress),
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let pending = {
@@ -130,14 +151,14 @@ pub(super) async fn resume(
         requests::find(&mut db, &id, &browser.hash(), app.clock.now()).await?
     };
     let pending = pending.ok_or(PageError::RequestGone)?;
-    resume_pending(&app, &pending, signed_in.as_ref(), &headers).await
+    resume_pending(&app, &pending, signed_in.as_ref(), (&headers, address)).await
 }
 
 async fn resume_pending(
     app: &App,
     pending: &PendingAuthorization,
     signed_in: Option<&SignedIn>,
-    headers: &HeaderMap,
+    (headers, address): (&HeaderMap, IpAddr),
 ) -> Result<Response, PageError> {
     let client = live_client(app, &pending.client_id).await?;
     // It was registered when the request came in, and must still be: nothing is ever sent to an
@@ -167,6 +188,7 @@ async fn resume_pending(
         account_selected: pending.account_selected_at.is_some(),
         decision,
         owes_second_factor,
+        whereabouts: &whereabouts(app, headers, address),
     };
     let step = |path: &str| Ok(see_other(&format!("{path}?request={}", pending.id)));
     match decide(app, &situation).await? {

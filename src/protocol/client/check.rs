@@ -93,6 +93,8 @@ fn read(value: Value) -> Result<ClientMetadata, OAuthError> {
         tos_uri: from.text("tos_uri")?,
         jwks: from.value("jwks", "a JWK set")?,
         jwks_uri: from.text("jwks_uri")?,
+        backchannel_logout_uri: from.text("backchannel_logout_uri")?,
+        backchannel_logout_session_required: from.flag("backchannel_logout_session_required")?,
         subject_type: from.value("subject_type", "public or pairwise")?.unwrap_or_default(),
         sector_identifier_uri: from.text("sector_identifier_uri")?,
         id_token_signed_response_alg: from

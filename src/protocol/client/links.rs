@@ -13,6 +13,7 @@ pub(super) fn check_links(client: &ClientMetadata) -> Checked {
         ("policy_uri", &client.policy_uri, WEB),
         ("tos_uri", &client.tos_uri, WEB),
         ("jwks_uri", &client.jwks_uri, SECURE),
+        ("backchannel_logout_uri", &client.backchannel_logout_uri, CALLED),
     ];
     for (member, uri, rule) in links {
         if uri.as_ref().is_some_and(|uri| !(rule.holds)(uri)) {
@@ -32,14 +33,19 @@ struct LinkRule {
 const WEB: LinkRule =
     LinkRule { holds: |uri| web_url(uri).is_some(), words: "an http or https URL" };
 const SECURE: LinkRule = LinkRule {
-    holds: |uri| {
-        web_url(uri).is_some_and(|url| {
-            let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-            url.scheme() == "https" || local
-        })
-    },
+    holds: |uri| web_url(uri).is_some_and(|url| is_secure(&url)),
     words: "an https URL",
 };
+/// What we post to, by OpenID Connect Back-Channel Logout §2.2.
+const CALLED: LinkRule = LinkRule {
+    holds: |uri| web_url(uri).is_some_and(|url| is_secure(&url) && url.fragment().is_none()),
+    words: "an https URL without a fragment",
+};
+
+fn is_secure(url: &Url) -> bool {
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    url.scheme() == "https" || local
+}
 
 pub(super) fn web_url(uri: &str) -> Option<Url> {
     let plain = uri.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b));

@@ -22,6 +22,7 @@ pub use values::{
 /// What is registered about a client, by the names of RFC 7591 §2 and OpenID Connect Registration
 /// §2 on the wire; the members that neither knows are ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the members are those of the RFCs")]
 pub struct ClientMetadata {
     /// Its identifier (RFC 6749 §2.2).
     pub client_id: String,
@@ -72,6 +73,12 @@ pub struct ClientMetadata {
     /// Where its public keys are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// Where it is told that a session has ended (OpenID Connect Back-Channel Logout §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it must be told which session.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub backchannel_logout_session_required: bool,
     /// Whether it sees the same `sub` as others (OpenID Connect Core §8).
     #[serde(default)]
     pub subject_type: SubjectType,

@@ -47,6 +47,8 @@ fn what_may_be_registered() {
         json!({"id_token_signed_response_alg": "EdDSA", "userinfo_signed_response_alg": "PS256"}),
         json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/1", "https://a.example:8443/2"]}),
         json!({"grant_types": ["authorization_code", "refresh_token", "authorization_code"]}),
+        json!({"backchannel_logout_uri": "https://a.example:8443/out?of=here", "backchannel_logout_session_required": true}),
+        json!({"backchannel_logout_uri": "http://127.0.0.1:9000/out"}),
     ] {
         assert!(check(&good).is_ok(), "{good} {:?}", check(&good));
     }
@@ -117,6 +119,14 @@ fn every_broken_rule_about_grants_tokens_and_links_is_named() {
         (json!({"require_pkce": "true"}), "require_pkce"),
         (json!({"logo_uri": "javascript:alert(1)"}), "logo_uri"),
         (json!({"tos_uri": "https://u@a.example/"}), "tos_uri"),
+        (json!({"backchannel_logout_uri": "http://a.example/out"}), "backchannel_logout_uri"),
+        (json!({"backchannel_logout_uri": "https://a.example/out#x"}), "backchannel_logout_uri"),
+        (json!({"backchannel_logout_uri": "https://a.example/out#"}), "backchannel_logout_uri"),
+        (json!({"backchannel_logout_uri": "a.example/out"}), "backchannel_logout_uri"),
+        (
+            json!({"backchannel_logout_session_required": "yes"}),
+            "backchannel_logout_session_required",
+        ),
         (
             json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}),
             "sector_identifier_uri",
