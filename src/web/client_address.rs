@@ -23,6 +23,13 @@ pub struct Peer(pub SocketAddr);
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
+    /// The address that `request` came from.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let known = request.extensions().get::<Self>().copied();
+        known.unwrap_or_else(|| Self(peer(request.extensions())))
+    }
+
     /// What limits are counted by: a customer's line, so the /64 of an IPv6 address.
     #[must_use]
     pub fn rate_limit_key(self) -> IpAddr {

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -15,7 +14,6 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::protocol::authorization_request::PersonError;
-use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::store::StoreError;
 use crate::telemetry::RequestId;
 use crate::web::page::Page;
@@ -35,6 +33,8 @@ pub enum PageError {
     BadForm(&'static str),
     /// The body is not a form.
     NotAForm,
+    /// The address holds something that we have not put there.
+    BadLink,
     /// An application asked for something that cannot be answered to it.
     BadApplicationRequest(PersonError),
     /// An application asked to sign out in a way that cannot be followed.
@@ -47,6 +47,11 @@ pub enum PageError {
     ConfirmFirst(String),
     /// Too much is asked at once.
     Busy {
+        /// When it makes sense to try again.
+        retry_after: Duration,
+    },
+    /// One asks too often.
+    TooMany {
         /// When it makes sense to try again.
         retry_after: Duration,
     },
@@ -134,6 +139,12 @@ impl PageError {
                 "This page takes only what its own form sends.".into(),
                 "Go back, reload the page and try again.",
             ),
+            Self::BadLink => (
+                StatusCode::BAD_REQUEST,
+                "This link does not work",
+                "The address of this page is not complete, or was changed.".into(),
+                "Start again from your account page.",
+            ),
             Self::BadApplicationRequest(error) => (
                 StatusCode::BAD_REQUEST,
                 "This sign-in link does not work",
@@ -172,6 +183,16 @@ impl PageError {
                 "The server has more sign-ins to check than it can at this moment.".into(),
                 "Wait a few seconds and try again. Nothing was changed.",
             ),
+            Self::TooMany { retry_after } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many attempts",
+                "From your network there were more attempts than we can look at.".into(),
+                if retry_after.as_secs() <= 60 {
+                    "Wait a minute, then go back and try again. Nothing was changed."
+                } else {
+                    "Wait a while, then go back and try again. Nothing was changed."
+                },
+            ),
             Self::Unavailable(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "We cannot do this right now",
@@ -201,7 +222,7 @@ impl IntoResponse for PageError {
         let (status, title, detail, advice) = self.words();
         let mut response = status.into_response();
         match &self {
-            Self::Busy { retry_after } => {
+            Self::Busy { retry_after } | Self::TooMany { retry_after } => {
                 insert_retry_after(&mut response, retry_after.as_secs().max(1));
             }
             Self::Unavailable(cause) => {
@@ -218,14 +239,14 @@ impl IntoResponse for PageError {
             advice,
             status: status.as_u16(),
             request_id: None,
-            link: matches!(self, Self::NotFound | Self::BadLogoutRequest)
+            link: matches!(self, Self::NotFound | Self::BadLink | Self::BadLogoutRequest)
                 .then_some(Link { url: crate::paths::ACCOUNT_SECURITY, label: "Go to my account" }),
         });
         response
     }
 }
 
-fn insert_retry_after(response: &mut Response, seconds: u64) {
+pub(super) fn insert_retry_after(response: &mut Response, seconds: u64) {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
 }
 
@@ -248,33 +269,5 @@ pub async fn render_errors(State(app): State<Arc<App>>, request: Request, next: 
             rendered
         }
         Err(_) => (status, shown.detail).into_response(),
-    }
-}
-
-/// The body of RFC 6749 §5.2.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: &'static str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    error_description: &'a str,
-}
-
-impl IntoResponse for OAuthError {
-    fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if let Some(cause) = &self.cause {
-            tracing::error!(
-                error = self.code.name(),
-                cause = format!("{cause:#}"),
-                "request failed"
-            );
-        }
-        let body = ErrorBody { error: self.code.name(), error_description: &self.description };
-        let mut response = (status, Json(body)).into_response();
-        if self.code == ErrorCode::TemporarilyUnavailable {
-            insert_retry_after(&mut response, 5);
-        }
-        response
     }
 }

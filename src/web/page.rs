@@ -5,7 +5,8 @@ use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::templates::Shared;
+use crate::templates::{Shared, assets};
+use crate::web::appearance::Appearance;
 use crate::web::error::PageError;
 use crate::web::session::Browser;
 
@@ -15,8 +16,12 @@ pub struct Page {
     template: &'static str,
     status: StatusCode,
     csrf: String,
+    browser: Option<Browser>,
     nonce: Option<String>,
     form_target: Option<String>,
+    appearance: Appearance,
+    removal: Option<String>,
+    connects: bool,
 }
 
 impl Page {
@@ -27,8 +32,12 @@ impl Page {
             template,
             status: StatusCode::OK,
             csrf: String::new(),
+            browser: None,
             nonce: None,
             form_target: None,
+            appearance: Appearance::default(),
+            removal: None,
+            connects: false,
         }
     }
 
@@ -39,10 +48,26 @@ impl Page {
         self
     }
 
-    /// With forms that this browser may send.
+    /// Looking as somebody wants it.
+    #[must_use]
+    pub fn looking(mut self, appearance: Appearance) -> Self {
+        self.appearance = appearance;
+        self
+    }
+
+    /// Of an account that will be removed on this day.
+    #[must_use]
+    pub fn until(mut self, removal: Option<String>) -> Self {
+        self.removal = removal;
+        self
+    }
+
+    /// With forms that this browser may send: one that came without the cookie which they are bound
+    /// to gets it with the page.
     #[must_use]
     pub fn forms_of(mut self, app: &App, browser: &Browser) -> Self {
         self.csrf = browser.csrf(app);
+        self.browser = Some(browser.clone());
         self
     }
 
@@ -62,6 +87,13 @@ impl Page {
         self
     }
 
+    /// Whose script asks our own server something while the person types.
+    #[must_use]
+    pub fn connecting(mut self) -> Self {
+        self.connects = true;
+        self
+    }
+
     fn policy(&self) -> HeaderValue {
         let form_action = match (&self.form_target, &self.nonce) {
             (Some(target), Some(_)) => target.clone(),
@@ -72,9 +104,10 @@ impl Page {
             .nonce
             .as_ref()
             .map_or_else(|| "'self'".to_owned(), |nonce| format!("'nonce-{nonce}'"));
+        let connect = if self.connects { "'self'" } else { "'none'" };
         let policy = format!(
             "default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data:; \
-             font-src 'self'; connect-src 'none'; form-action {form_action}; \
+             font-src 'self'; connect-src {connect}; form-action {form_action}; \
              frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
         );
         HeaderValue::from_str(&policy).unwrap_or(crate::web::headers::API_POLICY)
@@ -82,11 +115,21 @@ impl Page {
 
     /// Fills the template with `content`.
     pub fn render<T: Serialize>(self, app: &App, content: &T) -> Result<Response, PageError> {
-        let shared = Shared { csrf: &self.csrf, nonce: self.nonce.as_deref(), ..Shared::default() };
+        let accent = self.appearance.color.map(assets::color_url);
+        let shared = Shared {
+            csrf: &self.csrf,
+            nonce: self.nonce.as_deref(),
+            accent: accent.as_deref(),
+            removal: self.removal.as_deref(),
+            ..self.appearance.shared()
+        };
         let html =
             app.templates.render(self.template, &shared, content).map_err(PageError::Fault)?;
         let mut response = (self.status, Html(html)).into_response();
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.policy());
+        if let Some(browser) = &self.browser {
+            browser.remember(app, &mut response);
+        }
         Ok(response)
     }
 }

@@ -27,11 +27,32 @@ pub struct SignedIn {
     pub user: User,
 }
 
-/// The session of the request's cookie, if it is alive.
+/// The session of the request's cookie, if it is alive; the person has done something in it.
 pub async fn present(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, PageError> {
+    let found = passing(app, headers).await?;
+    if let Some(signed_in) = &found {
+        sessions::keep_alive(app, &signed_in.session).await?;
+    }
+    Ok(found)
+}
+
+async fn passing(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, PageError> {
     let Some(token) = cookies::read(app, headers, Name::Session) else { return Ok(None) };
     let found = sessions::find(app, &token).await?;
     Ok(found.map(|(session, user)| SignedIn { session, user }))
+}
+
+/// Who is signed in, where it may be that a program sends the browser by without the person: that
+/// alone does not keep the session alive.
+#[derive(Clone, Debug)]
+pub struct Passing(pub Option<SignedIn>);
+
+impl FromRequestParts<Arc<App>> for Passing {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
+        passing(app, &parts.headers).await.map(Self)
+    }
 }
 
 impl FromRequestParts<Arc<App>> for SignedIn {
@@ -82,6 +103,13 @@ impl Browser {
         let session = self.session_hash.as_deref().unwrap_or_default();
         let bound = format!("{}|{session}", self.token);
         URL_SAFE_NO_PAD.encode(app.master.mac("csrf", bound.as_bytes()))
+    }
+
+    /// The same browser, after its session got this token: for forms in the answer that brings the
+    /// new cookie along.
+    #[must_use]
+    pub fn with_session(self, token: &str) -> Self {
+        Self { session_hash: Some(sha256(token)), ..self }
     }
 
     /// Whether `token` is this browser's form token.

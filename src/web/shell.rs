@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::app::App;
 use crate::paths;
 use crate::store::users::User;
+use crate::web::appearance::Appearance;
 use crate::web::page::Page;
 use crate::web::session::Browser;
-use crate::web::views::AccountView;
+use crate::web::views::{AccountView, day};
 
 /// What `account/shell.html` shows around a page; flattened into the page's own data.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +36,9 @@ impl Shell {
 
 /// A page of `user`'s own, with forms that this browser may send.
 #[must_use]
-pub fn page(app: &App, browser: &Browser, _user: &User, template: &'static str) -> Page {
-    Page::new(template).forms_of(app, browser)
+pub fn page(app: &App, browser: &Browser, user: &User, template: &'static str) -> Page {
+    Page::new(template)
+        .forms_of(app, browser)
+        .looking(Appearance::of(user))
+        .until(user.removal_at.map(day))
 }

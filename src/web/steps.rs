@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::identity::sessions::{self, Whereabouts};
+use crate::identity::{attempts, familiarity};
 use crate::paths;
 use crate::store::authorization_requests::{self as requests, PendingAuthorization};
 use crate::store::clients::ClientRecord;
@@ -127,9 +128,20 @@ pub type Entry<'a> = sessions::Arrival<'a>;
 pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
     let device = entry.whereabouts.device.clone().unwrap_or_else(|| app.random.token(""));
     let whereabouts = Whereabouts { device: Some(device.clone()), ..entry.whereabouts.clone() };
+    let judgement = {
+        // As the browser came: with the cookie that it is given below every browser would be known.
+        let mut db = app.store.read().await?;
+        familiarity::assess(app, &mut db, &entry.user.id, entry.whereabouts).await?
+    };
     let entry = &Entry { whereabouts: &whereabouts, ..*entry };
+    let client_id = onward.pending().map(|pending| pending.client_id.as_str());
     let mut db = app.store.write().await?;
+    if !sessions::still_stands(&mut db, entry).await? {
+        // Overtaken by a new password or a lock: what was proven is worth nothing.
+        return Ok(see_other(&onward.step(paths::LOGIN)));
+    }
     let (token, session) = sessions::start(app, &mut db, entry).await?;
+    attempts::succeeded(app, &mut db, entry, (&session, client_id), &judgement).await?;
     if let Some(pending) = onward.pending() {
         // Who has just signed in has chosen the account by doing so.
         requests::select_account(&mut db, &pending.id, entry.proof.at).await?;

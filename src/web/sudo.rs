@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::Uri;
 use axum::http::request::Parts;
 
 use crate::app::App;
@@ -63,7 +64,7 @@ impl FromRequestParts<Arc<App>> for RecentlySignedIn {
             present(app, &parts.headers).await?.ok_or(PageError::SignInFirst(here.clone()))?;
         let SignedIn { session, user } = signed_in;
         if !is_fresh(app, &session).await? {
-            return Err(confirm_first(app, &session, &here, &[]).await?);
+            return Err(confirm_first(app, &session, &here, &asked(&parts.uri)).await?);
         }
         Ok(Self { session, user })
     }
@@ -90,6 +91,16 @@ impl FromRequest<Arc<App>> for ConfirmedForm {
         }
         Ok(Self { who: RecentlySignedIn { session, user }, form })
     }
+}
+
+/// What a page was asked for in its address, which it finds in [`Kept`] afterwards.
+fn asked(uri: &Uri) -> Vec<(String, String)> {
+    let query = of_query(uri).ok().filter(|query| query.refuse_repeats().is_ok());
+    let fields = query.iter().flat_map(Parameters::iter);
+    fields
+        .filter(|(name, _)| *name != FIELD)
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// What was typed, without what must not be shown again: no secret is ever written into a page.

@@ -82,6 +82,21 @@ impl TimeView {
     }
 }
 
+/// The day of an instant, in words.
+#[must_use]
+pub fn day(at: crate::clock::Timestamp) -> String {
+    let exact = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
+    exact.strftime("%-d %B %Y").to_string()
+}
+
+impl TimeView {
+    /// The day alone.
+    #[must_use]
+    pub fn day(&self) -> &str {
+        self.absolute.split(',').next().unwrap_or_default()
+    }
+}
+
 fn relative(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..=59 => return "just now".to_owned(),

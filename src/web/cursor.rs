@@ -1,0 +1,58 @@
+//! Where a long list goes on, as a page's link carries it: made by us for one person and one list,
+//! so that nothing else is ever looked up by it.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::web::error::PageError;
+
+/// The purpose under which cursors are authenticated.
+const PURPOSE: &str = "cursor";
+
+/// The last row that a page showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Its time.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: String,
+}
+
+impl Default for Cursor {
+    /// Before the first row.
+    fn default() -> Self {
+        Self { at: Timestamp::from_millis(i64::MAX), id: String::new() }
+    }
+}
+
+impl Cursor {
+    /// As a link carries it.
+    #[must_use]
+    pub fn seal(&self, app: &App, list: &str, user_id: &str) -> String {
+        let mac = app.master.mac_text(PURPOSE, &self.bound(list, user_id));
+        format!("{}.{}.{mac}", self.at.millis(), self.id)
+    }
+
+    /// Reads what a link carried; what we have not made for this person and list is refused.
+    pub fn read(app: &App, list: &str, user_id: &str, text: &str) -> Result<Self, PageError> {
+        let mut parts = text.splitn(3, '.');
+        let (Some(at), Some(id), Some(mac)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(PageError::BadLink);
+        };
+        let (Ok(at), Ok(mac)) = (at.parse(), URL_SAFE_NO_PAD.decode(mac)) else {
+            return Err(PageError::BadLink);
+        };
+        let cursor = Self { at: Timestamp::from_millis(at), id: id.to_owned() };
+        if app.master.mac_holds(PURPOSE, &cursor.bound(list, user_id), &mac) {
+            Ok(cursor)
+        } else {
+            Err(PageError::BadLink)
+        }
+    }
+
+    fn bound(&self, list: &str, user_id: &str) -> Vec<u8> {
+        format!("{list}|{user_id}|{}|{}", self.at.millis(), self.id).into_bytes()
+    }
+}
