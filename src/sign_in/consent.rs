@@ -85,7 +85,7 @@ fn asked(scope: &Scope, known: &Scope) -> Vec<AskedScope> {
     asked
 }
 
-/// Where Allow leads, as a person can recognise it.
+/// Where Allow leads, as a person can recognize it.
 fn host_of(redirect_uri: &str) -> String {
     let Ok(url) = url::Url::parse(redirect_uri) else { return String::new() };
     match url.host_str() {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::locked;
 use crate::app::App;
-use crate::identity::sessions::Proof;
+use crate::identity::sessions::{Method, Proof};
 use crate::identity::sign_in::{self, Attempt, SignIn};
+use crate::identity::two_factor;
 use crate::paths;
-use crate::store::users::User;
+use crate::protocol::next_step::ACR_MFA;
 use crate::web::client_address::ClientAddress;
 use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
@@ -34,6 +36,7 @@ struct LoginPage<'a> {
     afresh: bool,
     switch_url: Option<String>,
     remember_offered: bool,
+    recover_url: String,
     cancel: bool,
 }
 
@@ -106,11 +109,10 @@ async fn show(
         afresh: shown.afresh,
         switch_url: shown.afresh.then(|| format!("{}&switch=1", onward.step(paths::LOGIN))),
         remember_offered: app.config.sessions.remember_enabled && !shown.afresh,
+        recover_url: onward.step(paths::RECOVER),
         cancel: onward.pending().is_some(),
     };
-    let mut response = page.render(app, &content)?;
-    browser.remember(app, &mut response);
-    Ok(response)
+    page.render(app, &content)
 }
 
 /// Checks what was typed.
@@ -134,8 +136,13 @@ pub(super) async fn post(
         whereabouts: &whereabouts,
         client_id: onward.pending().map(|pending| pending.client_id.as_str()),
     };
+    let refused = Shown {
+        username: form.text("username"),
+        afresh: signed_in.as_ref().is_some_and(|one| one.user.username == form.text("username")),
+        error: None,
+    };
     let error = match sign_in::sign_in(&app, attempt).await? {
-        SignIn::Proven(user) => {
+        SignIn::Proven { user, hash } => {
             let remembered = !form.text("remember").is_empty();
             let entry = Entry {
                 user: &user,
@@ -143,34 +150,82 @@ pub(super) async fn post(
                 whereabouts: &whereabouts,
                 before: signed_in.as_ref().map(|signed_in| &signed_in.session),
                 remembered,
+                hash: Some(&hash),
             };
             return enter(&app, &entry, &onward).await;
         }
-        SignIn::SecondFactorNeeded(user) => {
-            let remembered = !form.text("remember").is_empty();
-            return owe(&app, &user, &onward, remembered).await;
+        SignIn::SecondFactorNeeded { user, hash } => {
+            let entry = Entry {
+                user: &user,
+                proof: &Proof::password(app.clock.now()),
+                whereabouts: &whereabouts,
+                before: signed_in.as_ref().map(|signed_in| &signed_in.session),
+                remembered: !form.text("remember").is_empty(),
+                hash: Some(&hash),
+            };
+            return owe_or_trust(&app, &entry, &onward).await;
         }
         SignIn::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
-        SignIn::Locked => "This account is locked. Please ask support to unlock it.",
+        SignIn::Locked => return locked::show(&app, &form.browser, &onward).await,
+        SignIn::Blocked { retry_after } => {
+            let words = blocked_for(retry_after);
+            let refused = Shown { error: Some(&words), ..refused };
+            let mut response = show(&app, &form.browser, &onward, refused).await?;
+            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            let wait = retry_after.unwrap_or(*app.config.login.lockout).as_secs().max(1);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            return Ok(response);
+        }
         SignIn::Refused => "The user name or the password is not right.",
     };
-    let shown = Shown {
-        username: form.text("username"),
-        afresh: signed_in.as_ref().is_some_and(|one| one.user.username == form.text("username")),
-        error: Some(error),
+    show(&app, &form.browser, &onward, Shown { error: Some(error), ..refused }).await
+}
+
+/// Why nothing was looked at, and what the owner of the account can do. The same for every name,
+/// also for those that nobody has.
+fn blocked_for(retry_after: Option<Duration>) -> String {
+    let when = match retry_after.map(|wait| wait.as_secs().div_ceil(60)) {
+        Some(0 | 1) => "Wait a minute".to_owned(),
+        Some(minutes) => format!("Wait {minutes} minutes"),
+        None => "This stays so until you sign in from a browser you have used before".to_owned(),
     };
-    show(&app, &form.browser, &onward, shown).await
+    format!(
+        "Too many wrong passwords were typed for this account, so none is looked at now. {when}, \
+         use a browser you have signed in from before, or choose a new password by mail."
+    )
+}
+
+/// The password is proven, and a code is owed unless the person trusts this browser.
+async fn owe_or_trust(
+    app: &App,
+    entry: &Entry<'_>,
+    onward: &Onward,
+) -> Result<Response, PageError> {
+    if !wants_more(onward) && two_factor::skips_code(app, entry.user, entry.whereabouts).await? {
+        let proof = Proof { method: Method::TrustedBrowser, ..entry.proof.clone() };
+        return enter(app, &Entry { proof: &proof, ..*entry }, onward).await;
+    }
+    owe(app, entry, onward).await
+}
+
+/// Whether the application asks for more than a trusted browser can give: a second factor, or
+/// that the person proves anew who they are (S-091).
+fn wants_more(onward: &Onward) -> bool {
+    onward.pending().is_some_and(|pending| {
+        let asked = &pending.request;
+        asked.acr_values.iter().any(|acr| acr == ACR_MFA)
+            || asked.claims.essential_acr().contains(&ACR_MFA)
+            || asked.prompt.login()
+            || asked.max_age.is_some()
+    })
 }
 
 /// The password is proven, nothing is open yet: on to the second factor, in an interaction of its
 /// own.
-async fn owe(
-    app: &App,
-    user: &User,
-    onward: &Onward,
-    remembered: bool,
-) -> Result<Response, PageError> {
-    let token = sign_in::owe_second_factor(app, user, remembered).await?;
+async fn owe(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
+    let client_id = onward.pending().map(|pending| pending.client_id.as_str());
+    let Entry { user, whereabouts, remembered, .. } = *entry;
+    let token = sign_in::owe_second_factor(app, user, whereabouts, client_id, remembered).await?;
     let mut response = see_other(&onward.step(paths::LOGIN_TWO_FACTOR));
     let lasts = Some(sign_in::PENDING_TTL);
     add_cookie(&mut response, cookies::set(app, Name::PendingSignIn, &token, lasts));

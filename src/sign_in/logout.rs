@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::identity::sessions;
+use crate::identity::sessions::{self, Doer};
 use crate::paths;
 use crate::protocol::parameters::Parameters;
 use crate::store::clients::ClientRecord;
+use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::{Page, see_other};
 use crate::web::parameters::of_query;
-use crate::web::session::{Browser, SignedIn, take_session};
+use crate::web::session::{Browser, SignedIn, take_session, whereabouts};
 use crate::web::sign_out::{clear_site_data, leave_to};
 use crate::web::views::{AccountView, ApplicationView};
 
@@ -71,9 +72,7 @@ pub(super) async fn get(
             })
             .collect(),
     };
-    let mut response = page.render(&app, &content)?;
-    browser.remember(&app, &mut response);
-    Ok(response)
+    page.render(&app, &content)
 }
 
 fn signed_out(app: &App) -> Result<Response, PageError> {
@@ -97,13 +96,17 @@ async fn asking_client(
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     signed_in: Option<SignedIn>,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, PageError> {
     if form.text("decision") == "deny" {
         return Ok(see_other(paths::ACCOUNT_SECURITY));
     }
     if let Some(signed_in) = &signed_in {
-        sessions::sign_out(&app, &signed_in.session, &signed_in.user.id).await?;
+        let whereabouts = whereabouts(&app, &headers, address);
+        let by = Doer { session: &signed_in.session, whereabouts: &whereabouts };
+        sessions::sign_out(&app, by).await?;
     }
     let client = asking_client(&app, form.fields()).await?;
     let state = Some(form.text("state")).filter(|state| !state.is_empty());

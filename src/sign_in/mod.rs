@@ -2,10 +2,15 @@
 //! back to the request it belongs to.
 
 pub mod consent;
-pub mod login;
+pub mod locked;
+mod login;
 pub mod logout;
+pub mod new_password;
+pub mod not_me;
+pub mod recover;
 pub mod select_account;
 pub mod two_factor;
+pub mod two_factor_set_up;
 
 use std::sync::Arc;
 
@@ -15,12 +20,24 @@ use axum::routing::get;
 use crate::app::App;
 use crate::paths;
 
-/// This door's paths.
-pub fn routes() -> Router<Arc<App>> {
+/// The paths at which strangers may try to prove who they are.
+pub fn proving_routes() -> Router<Arc<App>> {
     Router::new()
         .route(paths::LOGIN, get(login::get).post(login::post))
         .route(paths::LOGIN_TWO_FACTOR, get(two_factor::get).post(two_factor::post))
+        .route(
+            paths::LOGIN_TWO_FACTOR_SET_UP,
+            get(two_factor_set_up::get).post(two_factor_set_up::post),
+        )
+        .route(paths::RECOVER, get(recover::get).post(recover::post))
+        .route(paths::RECOVER_LINK, get(new_password::get).post(new_password::post))
+}
+
+/// This door's other paths.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
         .route(paths::LOGIN_ACCOUNT, get(select_account::get).post(select_account::post))
         .route(paths::CONSENT, get(consent::get).post(consent::post))
+        .route(paths::NOT_ME, get(not_me::get).post(not_me::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))
 }

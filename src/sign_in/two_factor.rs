@@ -1,4 +1,4 @@
-//! `/login/two-factor`: the code that a proven password still owes.
+//! `/login/two-factor`: the code of an app, or a backup code, that a proven password still owes.
 
 use std::sync::Arc;
 
@@ -8,10 +8,12 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::identity::sessions::Whereabouts;
 use crate::identity::sign_in;
-use crate::identity::two_factor::{self, Attempt, SecondFactor};
+use crate::identity::two_factor::{self, Attempt, By, Factor, SecondFactor};
 use crate::paths;
 use crate::store::pending_sign_ins::PendingSignIn;
+use crate::store::{backup_codes, credentials};
 use crate::web::client_address::ClientAddress;
 use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
@@ -31,10 +33,21 @@ struct TwoFactorPage<'a> {
     application: Option<ApplicationView>,
     error: Option<&'a str>,
     backup: bool,
-    other_url: Option<&'a str>,
+    other_url: Option<String>,
     trust_offered: bool,
+    trust_days: u64,
     cancel: bool,
 }
+
+/// How the page is shown: which kind of code it asks for, and what was wrong with the last one.
+#[derive(Clone, Copy, Default)]
+struct Shown<'a> {
+    backup: bool,
+    error: Option<&'a str>,
+}
+
+/// The word in the address and the form that asks for a backup code.
+const BACKUP: &str = "backup";
 
 /// Asks for the code, of a browser that has proven a password and nobody else.
 pub(super) async fn get(
@@ -47,19 +60,25 @@ pub(super) async fn get(
     let text = |name| query.once(name).ok().flatten().unwrap_or_default();
     let onward = Onward::read(&app, &browser, text("request"), text("to")).await?;
     match owing(&app, &headers).await? {
-        Some(pending) => show(&app, &browser, &onward, &pending, None).await,
+        Some(pending) => {
+            let shown = Shown { backup: text("kind") == BACKUP, error: None };
+            show(&app, &browser, &onward, &pending, shown).await
+        }
         None => Ok(begin_anew(&app, &onward)),
     }
 }
 
-async fn owing(app: &App, headers: &HeaderMap) -> Result<Option<PendingSignIn>, PageError> {
+pub(super) async fn owing(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<PendingSignIn>, PageError> {
     match cookies::read(app, headers, Name::PendingSignIn) {
         Some(token) => Ok(sign_in::owing(app, &token).await?),
         None => Ok(None),
     }
 }
 
-fn begin_anew(app: &App, onward: &Onward) -> Response {
+pub(super) fn begin_anew(app: &App, onward: &Onward) -> Response {
     let mut response = see_other(&onward.step(paths::LOGIN));
     add_cookie(&mut response, cookies::clear(app, Name::PendingSignIn));
     response
@@ -70,10 +89,27 @@ async fn show(
     browser: &Browser,
     onward: &Onward,
     pending: &PendingSignIn,
-    error: Option<&str>,
+    shown: Shown<'_>,
 ) -> Result<Response, PageError> {
     let Some(user) = two_factor::person(app, pending).await? else {
         return Ok(begin_anew(app, onward));
+    };
+    let (has_factor, codes) = {
+        let mut db = app.store.read().await?;
+        (
+            credentials::has_second_factor(&mut db, &user.id).await?,
+            backup_codes::count_left(&mut db, &user.id).await?,
+        )
+    };
+    if !has_factor {
+        return Ok(see_other(&onward.step(paths::LOGIN_TWO_FACTOR_SET_UP)));
+    }
+    let Shown { backup, error } = shown;
+    let here = onward.step(paths::LOGIN_TWO_FACTOR);
+    let other_url = match (backup, codes) {
+        (true, _) => Some(here),
+        (false, 0) => None,
+        (false, _) => Some(format!("{here}&kind={BACKUP}")),
     };
     let (mut page, client) =
         page_of(app, browser, "sign_in/two_factor.html", onward.pending()).await?;
@@ -87,9 +123,11 @@ async fn show(
         account: AccountView::of(&user),
         application: client.as_deref().map(ApplicationView::of),
         error,
-        backup: false,
-        other_url: None,
-        trust_offered: false,
+        backup,
+        other_url,
+        // A backup code is typed where the phone is not, often at somebody else's computer.
+        trust_offered: two_factor::is_offered(app) && !backup,
+        trust_days: app.config.login.trust_browser_for.as_secs() / 86_400,
         cancel: onward.pending().is_some(),
     };
     page.render(app, &content)
@@ -116,21 +154,66 @@ pub(super) async fn post(
         whereabouts: &whereabouts,
         client_id: onward.pending().map(|request| request.client_id.as_str()),
     };
-    match two_factor::check_code(&app, &pending, attempt).await? {
-        SecondFactor::Proven(user, proof) => {
+    let backup = form.text("kind") == BACKUP;
+    let error = match two_factor::check_code(&app, &pending, attempt).await? {
+        SecondFactor::Proven(user, proof, factor) => {
             let entry = Entry {
                 user: &user,
                 proof: &proof,
                 whereabouts: &whereabouts,
                 before: signed_in.as_ref().map(|signed_in| &signed_in.session),
                 remembered: pending.remembered_at.is_some(),
+                hash: None,
             };
-            enter(&app, &entry, &onward).await
+            let trusts = !form.text("trust").is_empty();
+            return arrive(&app, &entry, &onward, (factor, trusts)).await;
         }
-        SecondFactor::Wrong => {
-            let error = "The code is not right, or was used before. Wait for the next one.";
-            show(&app, &form.browser, &onward, &pending, Some(error)).await
+        SecondFactor::Over => return Ok(begin_anew(&app, &onward)),
+        refused => complaint(&refused, backup),
+    };
+    let shown = Shown { backup, error: Some(error) };
+    show(&app, &form.browser, &onward, &pending, shown).await
+}
+
+/// Why a code did not do.
+fn complaint(refused: &SecondFactor, backup: bool) -> &'static str {
+    match refused {
+        SecondFactor::TooFast => {
+            "Too many wrong codes. Wait half a minute, then enter the newest code."
         }
-        SecondFactor::Over => Ok(begin_anew(&app, &onward)),
+        SecondFactor::Blocked => {
+            "After so many wrong codes, the app’s codes are not taken any more. Use a backup code, \
+             or ask support."
+        }
+        _ if backup => "The backup code is not right, or was used before. Each works once.",
+        SecondFactor::Wrong { tries } if *tries > 1 => {
+            "The code is not right, or was used before. If the newest one does not work either, \
+             check that the time on your phone is set automatically."
+        }
+        _ => "The code is not right, or was used before. Wait for the next one.",
     }
+}
+
+/// Signs the browser in, and trusts it if its owner said so. After a backup code our own pages
+/// begin with the question whether the phone is lost; an application is not kept waiting by it.
+async fn arrive(
+    app: &App,
+    entry: &Entry<'_>,
+    onward: &Onward,
+    (factor, trusts): (Factor, bool),
+) -> Result<Response, PageError> {
+    let device = entry.whereabouts.device.clone().unwrap_or_else(|| app.random.token(""));
+    let whereabouts = Whereabouts { device: Some(device), ..entry.whereabouts.clone() };
+    let entry = Entry { whereabouts: &whereabouts, ..*entry };
+    let recovered = Onward::Page(paths::ACCOUNT_TWO_FACTOR_RECOVERED);
+    let onward = match (factor, onward) {
+        (Factor::BackupCode { .. }, Onward::Page(_)) => &recovered,
+        _ => onward,
+    };
+    let response = enter(app, &entry, onward).await?;
+    if trusts && factor == Factor::Totp {
+        let by = By { user: entry.user, session_id: None, whereabouts: &whereabouts };
+        two_factor::trust(app, &by).await?;
+    }
+    Ok(response)
 }
