@@ -41,10 +41,201 @@
     });
   }
 
+  // Asks the server what is wrong with a new password while it is typed. Without an answer the page says it later.
+  function check(input) {
+    var box = document.getElementById("strength");
+    var rules = document.getElementById("rules");
+    var token = input.form && input.form.querySelector("input[name=csrf]");
+    if (!box || !rules || !token || !window.XMLHttpRequest || !window.JSON) return;
+    var words = box.querySelector(".strength-words");
+    var asked = 0;
+    var waiting = null;
+    function mark(item, met) {
+      item.setAttribute("data-met", met === null ? "unknown" : met ? "yes" : "no");
+      item.querySelector(".rule-state").textContent = met === null ? "" : met ? " (met)" : " (not met)";
+    }
+    function show(answer) {
+      answer.rules.forEach(function (rule) {
+        var item = rules.querySelector('[data-rule="' + rule.id + '"]');
+        if (item) mark(item, rule.met);
+      });
+      box.hidden = answer.score === null;
+      box.setAttribute("data-score", answer.score);
+      if (words.textContent !== answer.words) words.textContent = answer.words || "";
+    }
+    function forget() {
+      box.hidden = true;
+      words.textContent = "";
+      Array.prototype.forEach.call(rules.children, function (item) { mark(item, null); });
+    }
+    function ask() {
+      var mine = ++asked;
+      if (input.value === "") return forget();
+      var request = new XMLHttpRequest();
+      request.open("POST", input.getAttribute("data-checks"));
+      request.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+      request.onload = function () {
+        if (mine !== asked || request.status !== 200) return;
+        try { show(JSON.parse(request.responseText)); } catch (error) { forget(); }
+      };
+      request.send("csrf=" + encodeURIComponent(token.value) + "&password=" + encodeURIComponent(input.value));
+    }
+    input.addEventListener("input", function () {
+      input.removeAttribute("aria-invalid");
+      window.clearTimeout(waiting);
+      waiting = window.setTimeout(ask, 250);
+    });
+  }
+
+  // Copies the words of an element: a list line by line, anything else without its blanks. The
+  // button stays hidden where the browser would not let it.
+  function copies(button) {
+    var from = document.getElementById(button.getAttribute("data-copies"));
+    if (!from || !navigator.clipboard || !navigator.clipboard.writeText) return;
+    var label = button.textContent;
+    button.addEventListener("click", function () {
+      var items = from.querySelectorAll("code");
+      var lines = Array.prototype.map.call(items, function (item) { return item.textContent; });
+      var text = lines.length ? lines.join("\n") : from.textContent.replace(/\s+/g, "");
+      navigator.clipboard.writeText(text).then(function () {
+        button.textContent = "Copied";
+        window.setTimeout(function () { button.textContent = label; }, 2500);
+      }, function () { button.hidden = true; });
+    });
+    button.setAttribute("aria-live", "polite");
+    button.hidden = false;
+  }
+
+  function prints(button) {
+    button.addEventListener("click", function () { window.print(); });
+    button.hidden = false;
+  }
+
   function each(selector, act) {
     Array.prototype.forEach.call(document.querySelectorAll(selector), act);
   }
 
+  // Ctrl+K or Cmd+K finds a setting: the list is in the page, this shows the part that fits.
+  function finder(dialog) {
+    if (!dialog.showModal) return;
+    var input = document.getElementById("find-words");
+    var none = dialog.querySelector(".find-none");
+    var options = Array.prototype.slice.call(dialog.querySelectorAll("[role=option]"));
+    var shown = options;
+    var at = 0;
+    function mark(next) {
+      if (shown[at]) shown[at].setAttribute("aria-selected", "false");
+      at = shown.length ? (next + shown.length) % shown.length : 0;
+      if (!shown.length) return input.removeAttribute("aria-activedescendant");
+      shown[at].setAttribute("aria-selected", "true");
+      shown[at].scrollIntoView({ block: "nearest" });
+      input.setAttribute("aria-activedescendant", shown[at].id);
+    }
+    function fits(option) {
+      var text = (option.textContent + " " + option.getAttribute("data-words")).toLowerCase();
+      return input.value.toLowerCase().split(/\s+/).every(function (word) { return text.indexOf(word) >= 0; });
+    }
+    function search() {
+      if (shown[at]) shown[at].setAttribute("aria-selected", "false");
+      options.forEach(function (option) { option.hidden = !fits(option); });
+      shown = options.filter(function (option) { return !option.hidden; });
+      none.hidden = shown.length > 0;
+      input.setAttribute("aria-expanded", shown.length ? "true" : "false");
+      mark(0);
+    }
+    function go(option) {
+      if (!option) return;
+      dialog.close();
+      window.location.assign(option.getAttribute("data-url"));
+    }
+    function open() {
+      if (dialog.open) return;
+      dialog.showModal();
+      input.value = "";
+      search();
+      input.focus();
+    }
+    input.addEventListener("input", search);
+    input.addEventListener("keydown", function (event) {
+      if (event.key === "ArrowDown") mark(at + 1);
+      else if (event.key === "ArrowUp") mark(at - 1);
+      else if (event.key === "Enter") go(shown[at]);
+      else return;
+      event.preventDefault();
+    });
+    options.forEach(function (option) {
+      option.addEventListener("click", function () { go(option); });
+    });
+    // Outside of the box is the backdrop.
+    dialog.addEventListener("click", function (event) { if (event.target === dialog) dialog.close(); });
+    document.addEventListener("keydown", function (event) {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && (event.key === "k" || event.key === "K")) {
+        event.preventDefault();
+        open();
+      }
+    });
+    each("a[data-finds]", function (link) {
+      link.addEventListener("click", function (event) { event.preventDefault(); open(); });
+    });
+    each("input[data-finds]", function (field) {
+      field.addEventListener("click", open);
+    });
+    each("[data-shortcut]", function (key) {
+      if (/Mac|iPhone|iPad/.test(navigator.platform)) key.textContent = "\u2318 K";
+      key.hidden = false;
+    });
+  }
+
+  // Shows at once how the pages will look. Only the button keeps it.
+  function appearance(form) {
+    var root = document.documentElement;
+    function chosen(name) {
+      var radio = form.querySelector("input[name=" + name + "]:checked");
+      return radio ? radio.value : "";
+    }
+    function show() {
+      ["theme", "skin", "navigation", "width"].forEach(function (name) {
+        if (chosen(name)) root.setAttribute("data-" + name, chosen(name));
+        else root.removeAttribute("data-" + name);
+      });
+      var color = chosen("color");
+      if (color === "own") color = form.elements.own.value;
+      var sheet = document.getElementById("accent");
+      if (!color) {
+        if (sheet) sheet.parentNode.removeChild(sheet);
+        return;
+      }
+      if (!sheet) {
+        sheet = document.createElement("link");
+        sheet.rel = "stylesheet";
+        sheet.id = "accent";
+        document.head.appendChild(sheet);
+      }
+      sheet.href = "/assets/color/" + color.replace("#", "").toLowerCase() + ".css";
+    }
+    form.addEventListener("change", function (event) {
+      if (event.target.name === "own") document.getElementById("color-own").checked = true;
+      show();
+    });
+  }
+
+  // The device knows the names of the time zones, and most likely its owner's.
+  function zones(list) {
+    if (!window.Intl || !Intl.supportedValuesOf) return;
+    Intl.supportedValuesOf("timeZone").forEach(function (zone) {
+      list.appendChild(document.createElement("option")).value = zone;
+    });
+    var input = document.querySelector("[list=" + list.id + "]");
+    input.placeholder = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  }
+
   each("button[data-reveals]", reveal);
-  each("form[method=post]", once);
+  each("dialog.find", finder);
+  each("[data-appearance]", appearance);
+  each("[data-zones]", zones);
+  // What sends a file leaves the page as it is, ready for another.
+  each("form[method=post]:not([data-again])", once);
+  each("input[data-checks]", check);
+  each("button[data-copies]", copies);
+  each("button[data-prints]", prints);
 })();

@@ -1,107 +1,120 @@
-//! A person's own door: this door's paths, and the overview.
+//! A person's own door: this door's paths.
+
+mod advice;
+mod confirm;
+mod happenings;
+mod password;
+mod password_check;
+mod protect;
+mod security;
+
+mod appearance;
+mod data;
+mod email;
+mod export;
+mod find;
+mod profile;
+mod removal;
+
+mod application;
+mod applications;
+mod change_words;
+mod changes;
+mod device_forget;
+mod history;
+mod history_export;
+mod revoke_applications;
+mod session_end;
+mod sessions;
+mod sign_in_view;
+mod two_factor;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::clock::Timestamp;
-use crate::protocol::scope::Scope;
-use crate::store::clients::ClientRecord;
-use crate::store::{consents, sessions};
+use crate::paths;
+use crate::store::users::User;
 use crate::web::error::PageError;
 use crate::web::page::see_other;
-use crate::web::session::{Browser, SignedIn};
-use crate::web::shell::{self, Shell};
-use crate::web::views::{ApplicationView, TimeView};
-use crate::{paths, user_agent};
+use crate::web::session::Browser;
+use crate::web::shell;
 
 /// This door's paths.
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route(paths::ACCOUNT, get(account)).route(paths::ACCOUNT_SECURITY, get(overview))
+    Router::new()
+        .route(paths::ACCOUNT, get(account))
+        .route(paths::ACCOUNT_SECURITY, get(security::get))
+        .route(paths::ACCOUNT_PROTECT, get(protect::get).post(protect::post))
+        .route(paths::ACCOUNT_CONFIRM, get(confirm::get).post(confirm::post))
+        .route(paths::ACCOUNT_PASSWORD, get(password::get).post(password::post))
+        .route(paths::ACCOUNT_PASSWORD_CHECK, post(password_check::post))
+        .route(paths::WELL_KNOWN_CHANGE_PASSWORD, get(change_password))
+        .route(paths::ACCOUNT_FIND, get(find::get))
+        .merge(two_factor::routes())
+        .merge(about_sessions())
+        .merge(about_applications())
+        .merge(about_oneself())
+}
+
+/// Profile, data and appearance.
+fn about_oneself() -> Router<Arc<App>> {
+    Router::new()
+        .route(paths::ACCOUNT_PROFILE, get(profile::get).post(profile::post))
+        .route(paths::ACCOUNT_EMAIL, get(email::get).post(email::post))
+        .route(paths::ACCOUNT_EMAIL_LINK, get(email::get_link).post(email::post_link))
+        .route(paths::ACCOUNT_APPEARANCE, get(appearance::get).post(appearance::post))
+        .route(paths::ACCOUNT_DATA, get(data::get))
+        .route(paths::ACCOUNT_EXPORT, get(export::get).post(export::post))
+        .route(paths::ACCOUNT_REMOVE, get(removal::get).post(removal::post))
+        .route(paths::ACCOUNT_KEEP, get(removal::get_keep).post(removal::post_keep))
+}
+
+/// Where a person is signed in, and was.
+fn about_sessions() -> Router<Arc<App>> {
+    let end_others = get(session_end::ask_others).post(session_end::end_others);
+    Router::new()
+        .route(paths::ACCOUNT_SESSIONS, get(sessions::get))
+        .route(paths::ACCOUNT_SESSION_END, get(session_end::ask).post(session_end::end))
+        .route(paths::ACCOUNT_SESSIONS_END_OTHERS, end_others)
+        .route(paths::ACCOUNT_DEVICE_FORGET, get(device_forget::ask).post(device_forget::forget))
+        .route(paths::ACCOUNT_HISTORY, get(history::get))
+        .route(paths::ACCOUNT_HISTORY_EXPORT, get(history_export::get))
+        .route(paths::ACCOUNT_CHANGES, get(changes::get))
+}
+
+/// Connected applications.
+fn about_applications() -> Router<Arc<App>> {
+    let revoke = get(revoke_applications::get).post(revoke_applications::post);
+    let revoke_all = get(revoke_applications::get_all).post(revoke_applications::post_all);
+    Router::new()
+        .route(paths::ACCOUNT_APPLICATIONS, get(applications::get))
+        .route(paths::ACCOUNT_APPLICATION, get(application::get))
+        .route(paths::ACCOUNT_APPLICATION_REVOKE, revoke)
+        .route(paths::ACCOUNT_APPLICATIONS_REVOKE_ALL, revoke_all)
 }
 
 async fn account() -> Response {
     see_other(paths::ACCOUNT_SECURITY)
 }
 
-#[derive(Serialize)]
-struct Overview {
-    #[serde(flatten)]
-    shell: Shell,
-    session: SessionView,
-    other_sessions: usize,
-    applications: Vec<ConnectedApplication>,
+/// Where password managers are sent that look for the page
+/// (<https://w3c.github.io/webappsec-change-password-url/>).
+async fn change_password() -> Response {
+    see_other(paths::ACCOUNT_PASSWORD)
 }
 
-#[derive(Serialize)]
-struct SessionView {
-    device: Option<String>,
-    address: Option<String>,
-    signed_in: TimeView,
-    last_active: TimeView,
-}
-
-#[derive(Serialize)]
-struct ConnectedApplication {
-    #[serde(flatten)]
-    application: ApplicationView,
-    scopes: Vec<&'static str>,
-    connected: TimeView,
-    last_used: Option<TimeView>,
-}
-
-/// The overview of a person's account.
-async fn overview(
-    State(app): State<Arc<App>>,
-    signed_in: SignedIn,
-    browser: Browser,
+/// Fills a page of `user`'s.
+fn show<T: Serialize>(
+    app: &App,
+    browser: &Browser,
+    user: &User,
+    template: &'static str,
+    content: &T,
 ) -> Result<Response, PageError> {
-    let now = app.clock.now();
-    let SignedIn { session, user } = signed_in;
-    let (others, allowed) = {
-        let mut db = app.store.read().await?;
-        let others = sessions::list(&mut db, &user.id).await?;
-        (
-            others.iter().filter(|one| one.is_live(now)).count().saturating_sub(1),
-            consents::list(&mut db, &user.id).await?,
-        )
-    };
-    let mut applications = Vec::new();
-    for (consent, scope) in allowed {
-        if let Some(client) = app.store.live().await?.client(&consent.client_id).await? {
-            let connected = (consent.granted_at, consent.last_used_at);
-            applications.push(connected_application(&client, &scope, connected, now));
-        }
-    }
-    let content = Overview {
-        shell: Shell::of(&user),
-        session: SessionView {
-            device: user_agent::describe(&session.user_agent),
-            address: Some(session.address).filter(|address| !address.is_empty()),
-            signed_in: TimeView::of(session.created_at, now),
-            last_active: TimeView::of(session.last_active_at, now),
-        },
-        other_sessions: others,
-        applications,
-    };
-    shell::page(&app, &browser, &user, "account/security.html").render(&app, &content)
-}
-
-fn connected_application(
-    client: &ClientRecord,
-    scope: &Scope,
-    (granted_at, last_used_at): (Timestamp, Timestamp),
-    now: Timestamp,
-) -> ConnectedApplication {
-    ConnectedApplication {
-        application: ApplicationView::of(client),
-        scopes: scope.words().into_iter().map(|words| words.title).collect(),
-        connected: TimeView::of(granted_at, now),
-        last_used: Some(TimeView::of(last_used_at, now)),
-    }
+    shell::page(app, browser, user, template).render(app, content)
 }

@@ -8,12 +8,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rust_embed::RustEmbed;
 
 use crate::paths;
+use crate::templates::brand::Color;
 
 /// The style sheet with the operator's colour: no file, but made at start by `brand.rs`.
 pub const BRAND_STYLESHEET: &str = "brand.css";
 
+/// Where the style sheets of people's own colors are: `color/2f5bea.css`.
+const COLORS: &str = "color/";
+
 #[derive(RustEmbed)]
 #[folder = "assets/"]
+// For the program alone, which has it already (`src/geoip/`).
+#[exclude = "geoip/*"]
 struct Files;
 
 /// A file as it is sent.
@@ -29,6 +35,9 @@ pub struct Asset {
 #[must_use]
 pub fn find(path: &str) -> Option<Asset> {
     let content_type = content_type(path)?;
+    if let Some(color) = color_of(path) {
+        return Some(Asset { content_type, bytes: color.stylesheet().into_bytes().into() });
+    }
     Files::get(path).map(|file| Asset { content_type, bytes: file.data })
 }
 
@@ -52,6 +61,19 @@ pub fn version(content: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(hash).chars().take(10).collect()
 }
 
+/// The URL of the style sheet that gives the pages this color.
+#[must_use]
+pub fn color_url(color: Color) -> String {
+    let name = color.css();
+    let path = format!("{COLORS}{}.css", name.trim_start_matches('#'));
+    url_of(&path, color.stylesheet().as_bytes())
+}
+
+fn color_of(path: &str) -> Option<Color> {
+    let digits = path.strip_prefix(COLORS)?.strip_suffix(".css")?;
+    Color::parse(&format!("#{digits}")).filter(|_| digits.len() == 6)
+}
+
 fn content_type(path: &str) -> Option<&'static str> {
     match path.rsplit_once('.')?.1 {
         "css" => Some("text/css; charset=utf-8"),
@@ -59,5 +81,20 @@ fn content_type(path: &str) -> Option<&'static str> {
         "svg" => Some("image/svg+xml"),
         "png" => Some("image/png"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Files, find};
+
+    #[test]
+    fn browsers_get_no_file_that_is_for_the_program_alone() {
+        assert!(
+            Files::iter().all(|path| find(&path).is_some()),
+            "{:?}",
+            Files::iter().collect::<Vec<_>>()
+        );
+        assert!(find("geoip/countries.mmdb").is_none() && find("geoip/README.md").is_none());
     }
 }

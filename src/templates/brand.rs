@@ -1,7 +1,7 @@
 //! The operator's name, mark and colour; the colour is shifted until text in it can be read.
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What people see of the operator (`branding.*`).
 #[derive(Clone, Debug, Serialize)]
@@ -37,17 +37,41 @@ impl Brand {
         let color = Color::parse(primary).with_context(|| {
             format!("branding.primary_color is {primary:?}, not a color such as #2f5bea")
         })?;
-        let light = color.readable(&[LIGHT, WHITE], Color([0; 3]));
-        let dark = color.readable(&[DARK, INK], WHITE);
-        Ok(format!(":root{{--accent:{};--accent-dark:{}}}\n", light.css(), dark.css()))
+        Ok(color.stylesheet())
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Color([u8; 3]);
+/// A color that somebody chose; as text, `#rrggbb`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Color([u8; 3]);
+
+impl From<Color> for String {
+    fn from(color: Color) -> Self {
+        color.css()
+    }
+}
+
+impl TryFrom<String> for Color {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not a color such as #2f5bea")
+    }
+}
 
 impl Color {
-    fn parse(text: &str) -> Option<Self> {
+    /// The style sheet that gives the pages this color, as near as both themes allow.
+    #[must_use]
+    pub fn stylesheet(self) -> String {
+        let light = self.readable(&[LIGHT, WHITE], Self([0; 3]));
+        let dark = self.readable(&[DARK, INK], WHITE);
+        format!(":root{{--accent:{};--accent-dark:{}}}\n", light.css(), dark.css())
+    }
+
+    /// Reads `#rgb` or `#rrggbb`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let digits: Option<Vec<u8>> = text
             .trim()
             .strip_prefix('#')?
@@ -95,7 +119,9 @@ impl Color {
         0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
     }
 
-    fn css(self) -> String {
+    /// As `#rrggbb`.
+    #[must_use]
+    pub fn css(self) -> String {
         let Self([r, g, b]) = self;
         format!("#{r:02x}{g:02x}{b:02x}")
     }

@@ -1,10 +1,14 @@
-//! Built-in pages, and the operator's that replace them; all of them checked at start.
+//! Built-in pages and mails, and the operator's that replace them; all of them checked at start.
 
+mod application_samples;
 pub mod assets;
 pub mod brand;
+mod mail_samples;
 mod samples;
+pub mod settings;
 #[cfg(test)]
 mod tests;
+mod two_factor_samples;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +18,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 use rust_embed::RustEmbed;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::assets::BRAND_STYLESHEET;
 use self::brand::Brand;
@@ -44,16 +48,41 @@ pub struct Shared<'a> {
     pub theme: Option<Theme>,
     /// The language of the page's text (BCP 47).
     pub lang: &'a str,
+    /// `bordered`, or nothing for the usual.
+    pub skin: Option<&'static str>,
+    /// `collapsed` or `horizontal`, or nothing for the usual.
+    pub navigation: Option<&'static str>,
+    /// `wide`, or nothing for the usual.
+    pub width: Option<&'static str>,
+    /// The URL of a style sheet with the person's own colour.
+    pub accent: Option<&'a str>,
+    /// The day on which the account of who looks at it will be removed, in words.
+    pub removal: Option<&'a str>,
+}
+
+impl Shared<'_> {
+    /// Of a page that nobody has signed in to.
+    const NOTHING: Self = Self {
+        csrf: "",
+        nonce: None,
+        theme: None,
+        lang: "en",
+        skin: None,
+        navigation: None,
+        width: None,
+        accent: None,
+        removal: None,
+    };
 }
 
 impl Default for Shared<'_> {
     fn default() -> Self {
-        Self { csrf: "", nonce: None, theme: None, lang: "en" }
+        Self::NOTHING
     }
 }
 
 /// A page's colours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// Dark on light.
@@ -114,8 +143,8 @@ impl Templates {
     }
 
     fn try_samples(&self) -> Result<()> {
-        for sample in samples::all() {
-            self.render(sample.template, &samples::SHARED, &sample.page)
+        for sample in samples::all().into_iter().chain(mail_samples::all()) {
+            self.render(sample.template, &sample.shared, &sample.page)
                 .with_context(|| format!("tried with the sample “{}”", sample.case))?;
         }
         Ok(())
@@ -127,7 +156,7 @@ fn environment(brand: &Brand, brand_stylesheet: &str) -> Result<Environment<'sta
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|name| {
-        if is_page(name) { AutoEscape::Html } else { AutoEscape::None }
+        if has_ending(name, "html") { AutoEscape::Html } else { AutoEscape::None }
     });
     // Without it, an error's text may hold the values that the page was given.
     environment.set_debug(false);
@@ -135,6 +164,7 @@ fn environment(brand: &Brand, brand_stylesheet: &str) -> Result<Environment<'sta
         if value.is_none() { Ok(()) } else { minijinja::escape_formatter(out, state, value) }
     });
     environment.add_global("brand", Value::from(Serde(brand)));
+    environment.add_global("settings", Value::from(Serde(settings::SETTINGS)));
     let brand_url = assets::url_of(BRAND_STYLESHEET, brand_stylesheet.as_bytes());
     environment.add_function("asset", move |path: &str| {
         if path == BRAND_STYLESHEET {
@@ -149,7 +179,7 @@ fn environment(brand: &Brand, brand_stylesheet: &str) -> Result<Environment<'sta
 
 fn built_in() -> Result<Vec<(String, String)>> {
     let mut pages = Vec::new();
-    for name in BuiltIn::iter().filter(|name| is_page(name)) {
+    for name in BuiltIn::iter().filter(|name| is_template(name)) {
         let file = BuiltIn::get(&name).with_context(|| format!("{name} is not built in"))?;
         let source = String::from_utf8(file.data.into_owned())
             .with_context(|| format!("the built-in {name} is not UTF-8"))?;
@@ -158,7 +188,8 @@ fn built_in() -> Result<Vec<(String, String)>> {
     Ok(pages)
 }
 
-/// The operator's files by template name. Only `.html` counts; a README or an editor's copy may lie beside.
+/// The operator's files by template name. Only `.html` and `mail/*.txt` count; a README or an
+/// editor's copy may lie beside.
 fn replacements(directory: &Path) -> Result<BTreeMap<String, (PathBuf, String)>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![directory.to_path_buf()];
@@ -174,7 +205,7 @@ fn replacements(directory: &Path) -> Result<BTreeMap<String, (PathBuf, String)>>
             let Some(name) = template_name(directory, &path) else { continue };
             if BuiltIn::get(&name).is_none() && !name.starts_with(CUSTOM) {
                 bail!(
-                    "{} replaces no built-in page; a part of your own belongs in {CUSTOM}",
+                    "{} replaces no built-in page or mail; a part of your own belongs in {CUSTOM}",
                     path.display()
                 );
             }
@@ -189,14 +220,18 @@ fn replacements(directory: &Path) -> Result<BTreeMap<String, (PathBuf, String)>>
 fn template_name(directory: &Path, path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> =
         path.strip_prefix(directory).ok()?.iter().map(|part| part.to_str()).collect();
-    Some(parts?.join("/")).filter(|name| is_page(name))
+    Some(parts?.join("/")).filter(|name| is_template(name))
 }
 
-/// Whether a file is one of ours to fill, and its values are to be escaped. The pages of the
-/// demo's sample application are its own.
-fn is_page(name: &str) -> bool {
-    let html = Path::new(name).extension().is_some_and(|extension| extension == "html");
-    html && !name.starts_with("demo/")
+/// Whether a file is one of ours to fill: a page, or the words of a mail. The pages of the demo's
+/// sample application are its own.
+fn is_template(name: &str) -> bool {
+    let page = has_ending(name, "html") && !name.starts_with("demo/");
+    page || (has_ending(name, "txt") && name.starts_with("mail/"))
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == ending)
 }
 
 /// One line with file, line and the causes: minijinja keeps them apart.

@@ -36,7 +36,7 @@ fn refusal(files: &[(&str, &str)]) -> String {
 fn rendered() -> Vec<(String, String)> {
     let templates = Templates::open(&brand(), None).unwrap();
     let render = |sample: samples::Sample| {
-        let html = templates.render(sample.template, &samples::SHARED, &sample.page).unwrap();
+        let html = templates.render(sample.template, &sample.shared, &sample.page).unwrap();
         (format!("{} ({})", sample.template, sample.case), html)
     };
     samples::all().into_iter().map(render).collect()
@@ -51,9 +51,11 @@ fn attributes(page: &Html, selector: &str, attribute: &str) -> Vec<String> {
 
 #[test]
 fn every_page_has_a_sample() {
-    let sampled: BTreeSet<_> = samples::all().iter().map(|sample| sample.template).collect();
+    let mut sampled: BTreeSet<_> = samples::all().iter().map(|sample| sample.template).collect();
+    sampled.extend(mail_samples::all().iter().map(|sample| sample.template));
     for (name, _) in built_in().unwrap() {
         let part = name.starts_with("components/")
+            || name.starts_with("mail/layout.")
             || matches!(name.as_str(), "base.html" | "account/shell.html");
         assert!(part || sampled.contains(name.as_str()), "{name} has no sample");
     }
@@ -107,6 +109,11 @@ fn every_form_posts_the_csrf_token_but_the_answer_to_an_application() {
     let token = Selector::parse("input[type=hidden][name=csrf][value=sample]").unwrap();
     for (name, html) in rendered() {
         for form in Html::parse_document(&html).select(&form) {
+            // What only asks changes nothing, and its token would stand in the address.
+            if form.attr("method") == Some("get") {
+                assert_eq!(form.select(&token).count(), 0, "{name}");
+                continue;
+            }
             assert_eq!(form.attr("method"), Some("post"), "{name}");
             let expected = usize::from(!name.starts_with("form_post"));
             assert_eq!(form.select(&token).count(), expected, "{name}");
@@ -122,7 +129,9 @@ fn what_an_application_registered_is_only_text() {
         assert!(!html.contains("&amp;amp;") && !html.contains("&amp;#"), "{name}: escaped twice");
         let page = Html::parse_document(&html);
         for link in attributes(&page, "a", "href") {
-            let safe = ["https://", "/", "#main", "mailto:"];
+            // An app on the same device, and a file that lies in the page itself.
+            let own = ["otpauth://totp/", "data:text/plain;charset=utf-8;base64,"];
+            let safe = [&["https://", "/", "#main", "mailto:"][..], &own].concat();
             assert!(safe.iter().any(|start| link.starts_with(start)), "{name}: {link}");
         }
         for link in page.select(&other_site) {
@@ -153,6 +162,41 @@ fn an_operators_page_replaces_ours() {
 }
 
 #[test]
+fn a_mail_loads_nothing_and_holds_only_text_of_others() {
+    let templates = Templates::open(&brand(), None).unwrap();
+    let loads = Selector::parse("img, script, link, style, iframe, form, [onclick]").unwrap();
+    for sample in mail_samples::all() {
+        let mail = templates.render(sample.template, &samples::SHARED, &sample.page).unwrap();
+        let name = format!("{} ({})", sample.template, sample.case);
+        if has_ending(sample.template, "txt") {
+            assert!(mail.starts_with("Subject: ") && !mail.contains("&amp;"), "{name}: {mail}");
+            continue;
+        }
+        let page = Html::parse_document(&mail);
+        assert_eq!(page.select(&loads).count(), 0, "{name}");
+        assert!(!mail.contains("<script>") && !mail.contains("&amp;amp;"), "{name}");
+        for link in attributes(&page, "a", "href") {
+            assert!(link.starts_with("https://") || link.starts_with("mailto:"), "{name}: {link}");
+        }
+        assert!(mail.len() < 10_000, "{name}");
+    }
+}
+
+#[test]
+fn an_operators_mail_replaces_ours() {
+    let words = "Subject: {{ brand.name }}\n\nYour code of honour, {{ person }}";
+    let files = [("mail/two_factor_on.txt", words), ("notes.txt", "{% broken")];
+    let templates = with_files(&files).unwrap();
+    let sample = mail_samples::all().into_iter().find(|s| s.template == files[0].0).unwrap();
+    let mail = templates.render(files[0].0, &samples::SHARED, &sample.page).unwrap();
+    assert_eq!(mail, "Subject: Latchkey\n\nYour code of honour, bob");
+    let unknown = refusal(&[("mail/recovery.txt", "{{ lnk }}")]);
+    assert!(unknown.contains("mail/recovery.txt") && unknown.contains("undefined"), "{unknown}");
+    let misspelt = refusal(&[("mail/recover.txt", "")]);
+    assert!(misspelt.contains("replaces no built-in"), "{misspelt}");
+}
+
+#[test]
 fn an_operators_page_that_cannot_be_shown_stops_the_start() {
     let broken = refusal(&[("sign_in/login.html", "\n{% if %}")]);
     assert!(broken.contains("sign_in/login.html") && broken.contains(":2"), "{broken}");
@@ -177,12 +221,24 @@ fn a_folder_or_color_that_is_none_stops_the_start() {
 
 #[test]
 fn an_asset_is_small_and_its_url_changes_with_its_content() {
-    assert!(assets::find("app.css").unwrap().bytes.len() < 20_000);
-    assert!(assets::find("app.js").unwrap().bytes.len() < 4_000);
+    assert!(assets::find("app.css").unwrap().bytes.len() < 46_000);
+    assert!(assets::find("app.js").unwrap().bytes.len() < 14_000);
     assert!(assets::url("app.css").unwrap().starts_with("/assets/app.css?v="));
     assert_ne!(assets::url_of("brand.css", b"a"), assets::url_of("brand.css", b"b"));
     assert!(assets::find("../Cargo.toml").is_none() && assets::find("none.css").is_none());
-    assert!(rendered().iter().all(|(_, html)| html.len() < 15_000));
+    assert!(rendered().iter().all(|(_, html)| html.len() < 40_000));
+}
+
+#[test]
+fn a_color_of_ones_own_is_a_style_sheet_and_nothing_else() {
+    let color = brand::Color::parse("#FFD400").unwrap();
+    let url = assets::color_url(color);
+    assert!(url.starts_with("/assets/color/ffd400.css?v="), "{url}");
+    let sheet = assets::find("color/ffd400.css").unwrap();
+    assert_eq!(sheet.bytes, color.stylesheet().as_bytes());
+    for none in ["color/red.css", "color/fff.css", "color/../app.css", "color/12345g.css"] {
+        assert!(assets::find(none).is_none(), "{none}");
+    }
 }
 
 /// What `scripts/screenshots` looks at: every page in both themes, written to the folder `PREVIEW`.
@@ -193,8 +249,8 @@ fn preview() {
     let brand = Brand { primary_color: std::env::var("PREVIEW_COLOR").ok(), ..brand() };
     let templates = Templates::open(&brand, None).unwrap();
     for theme in [Theme::Light, Theme::Dark] {
-        let shared = Shared { theme: Some(theme), ..samples::SHARED };
         for sample in samples::all() {
+            let shared = Shared { theme: Some(theme), ..sample.shared };
             let html = templates.render(sample.template, &shared, &sample.page).unwrap();
             let page = sample.template.trim_end_matches(".html");
             let name = format!("{page}-{}-{theme:?}.html", sample.case).to_lowercase();

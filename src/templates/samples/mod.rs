@@ -1,34 +1,46 @@
 //! Sample data for every page: tried at start on an operator's replacements, and in tests on our own.
 
+mod about_oneself;
+mod history;
+mod overview;
+mod sessions;
+
 use serde_json::{Value, json};
 
-use super::Shared;
+use super::{Shared, two_factor_samples};
 
 /// A page, one situation, and the data it would be given.
 pub(super) struct Sample {
     pub(super) template: &'static str,
     pub(super) case: &'static str,
     pub(super) page: Value,
+    pub(super) shared: Shared<'static>,
 }
 
 pub(super) const SHARED: Shared<'static> =
-    Shared { csrf: "sample", nonce: Some("c2FtcGxl"), theme: None, lang: "en" };
+    Shared { csrf: "sample", nonce: Some("c2FtcGxl"), ..Shared::NOTHING };
 
 pub(super) fn all() -> Vec<Sample> {
     let mut samples = sign_in();
     samples.extend(consent());
     samples.extend(leaving());
     samples.extend(others());
-    samples.extend(account());
+    samples.extend(about_oneself::about_oneself());
+    samples.extend(overview::all());
+    samples.extend(super::application_samples::all());
+    samples.extend(sessions::all());
+    samples.extend(history::all());
+    samples.extend(recovery());
+    samples.extend(two_factor_samples::all());
     samples
 }
 
-fn sample(template: &'static str, case: &'static str, page: Value) -> Sample {
-    Sample { template, case, page }
+pub(super) fn sample(template: &'static str, case: &'static str, page: Value) -> Sample {
+    Sample { template, case, page, shared: SHARED }
 }
 
 /// `base` with the members of `changes` in place of its own.
-fn with(base: &Value, changes: &Value) -> Value {
+pub(super) fn with(base: &Value, changes: &Value) -> Value {
     let mut page = base.clone();
     if let (Some(page), Some(changes)) = (page.as_object_mut(), changes.as_object()) {
         page.extend(changes.clone());
@@ -36,7 +48,7 @@ fn with(base: &Value, changes: &Value) -> Value {
     page
 }
 
-fn printer() -> Value {
+pub(super) fn printer() -> Value {
     json!({
         "name": "Ann & Bob's Prints", "host": "print.example", "logo": null,
         "client_uri": "https://print.example", "policy_uri": "https://print.example/privacy",
@@ -44,7 +56,7 @@ fn printer() -> Value {
     })
 }
 
-fn bare() -> Value {
+pub(super) fn bare() -> Value {
     json!({
         "name": "", "host": "127.0.0.1", "logo": null, "client_uri": null, "policy_uri": null,
         "tos_uri": null, "first_seen": null,
@@ -52,7 +64,7 @@ fn bare() -> Value {
 }
 
 /// What somebody may register who means no good, or never thought of our pages.
-fn hostile() -> Value {
+pub(super) fn hostile() -> Value {
     let script = "javascript:alert(1)";
     json!({
         "name": format!("\u{202e}<script>alert(1)</script>{}", "Long".repeat(40)),
@@ -61,18 +73,18 @@ fn hostile() -> Value {
     })
 }
 
-fn alice() -> Value {
+pub(super) fn alice() -> Value {
     json!({
         "name": "Alice Example", "username": "alice", "email": "alice@example.com",
         "email_verified": true,
     })
 }
 
-fn nameless() -> Value {
+pub(super) fn nameless() -> Value {
     json!({ "name": null, "username": "bob", "email": null, "email_verified": false })
 }
 
-fn moment(relative: &str) -> Value {
+pub(super) fn moment(relative: &str) -> Value {
     json!({
         "iso": "2026-11-20T09:30:00Z", "relative": relative, "absolute": "20 November 2026, 09:30 UTC",
     })
@@ -82,7 +94,7 @@ fn sign_in() -> Vec<Sample> {
     let login = json!({
         "action": "/login", "request": "", "to": "", "username": "", "error": null,
         "application": null, "afresh": false, "switch_url": null, "remember_offered": true,
-        "cancel": false,
+        "cancel": false, "recover_url": "/recover?to=/account/security",
     });
     let asked = with(&login, &json!({ "application": printer(), "request": "r", "cancel": true }));
     let wrong = json!({
@@ -100,7 +112,8 @@ fn sign_in() -> Vec<Sample> {
     let factor = json!({
         "action": "/login/two-factor", "request": "r", "to": "", "account": alice(),
         "application": printer(), "error": null, "backup": false,
-        "other_url": "/login/two-factor?kind=backup", "trust_offered": true, "cancel": true,
+        "other_url": "/login/two-factor?kind=backup", "trust_offered": true, "trust_days": 30,
+        "cancel": true,
     });
     let backup = json!({
         "backup": true, "error": "That code has been used before. Try another one.",
@@ -195,6 +208,38 @@ fn leaving() -> Vec<Sample> {
     ]
 }
 
+fn recovery() -> Vec<Sample> {
+    let ask = json!({
+        "action": "/recover", "request": "", "to": "/account/security", "state": "ask",
+        "sign_in_url": "/login", "minutes": 30,
+    });
+    let told = |state, case| {
+        let changes = json!({ "state": state, "request": "r", "to": "" });
+        sample("sign_in/recover.html", case, with(&ask, &changes))
+    };
+    let choose = json!({
+        "action": "/recover/sample", "account": alice(), "error": null, "hint": "At least 8.",
+    });
+    let weak = json!({ "error": "It needs at least 8 characters.", "account": nameless() });
+    let session = json!({
+        "action": "/not-me/sample", "account": alice(), "device": "Firefox 145 on Linux",
+        "address": "192.0.2.7", "signed_in": moment("2 hours ago"), "over": false,
+    });
+    let bare = json!({ "device": null, "address": null, "over": true });
+    vec![
+        sample("sign_in/recover.html", "ask", ask.clone()),
+        told("sent", "sent"),
+        told("changed", "changed"),
+        told("gone", "gone"),
+        told("ended", "after a session was ended"),
+        told("over", "too late to end a session"),
+        sample("sign_in/new_password.html", "choose", choose.clone()),
+        sample("sign_in/new_password.html", "weak", with(&choose, &weak)),
+        sample("sign_in/not_me.html", "asked", session.clone()),
+        sample("sign_in/not_me.html", "over", with(&session, &bare)),
+    ]
+}
+
 fn others() -> Vec<Sample> {
     let error = json!({
         "status": 400, "title": "This request can’t be completed",
@@ -221,39 +266,5 @@ fn others() -> Vec<Sample> {
             "bare",
             with(&answer, &json!({ "application": null, "fields": [] })),
         ),
-    ]
-}
-
-fn account() -> Vec<Sample> {
-    let connected = |application: &Value, last_used: Value| {
-        let more = json!({
-            "scopes": ["See your profile", "See your email address"],
-            "connected": moment("2 months ago"), "last_used": last_used,
-        });
-        with(application, &more)
-    };
-    let wiki = with(&printer(), &json!({ "name": "Wiki", "host": "wiki.example" }));
-    let overview = json!({
-        "account": alice(), "other_sessions": 2, "sign_out_action": "/logout", "done": null,
-        "session": {
-            "device": "Firefox 145 on Linux", "address": "192.0.2.7",
-            "signed_in": moment("2 hours ago"), "last_active": moment("just now"),
-        },
-        "applications": [
-            connected(&printer(), moment("yesterday")), connected(&wiki, Value::Null),
-        ],
-    });
-    let strangers = json!({ "applications": [connected(&hostile(), Value::Null)] });
-    let bare_session = json!({
-        "device": null, "address": null, "signed_in": moment("just now"),
-        "last_active": moment("just now"),
-    });
-    let bare = json!({
-        "account": nameless(), "other_sessions": 0, "applications": [], "session": bare_session,
-    });
-    vec![
-        sample("account/security.html", "usual", overview.clone()),
-        sample("account/security.html", "hostile", with(&overview, &strangers)),
-        sample("account/security.html", "bare", with(&overview, &bare)),
     ]
 }

@@ -1,0 +1,161 @@
+//! `/account/profile/email`: changing or proving the address of mail.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::identity::email::{self, Asked};
+use crate::paths;
+use crate::store::users::User;
+use crate::web::error::PageError;
+use crate::web::form::PageForm;
+use crate::web::here::Here;
+use crate::web::page::see_other;
+use crate::web::session::{Browser, SignedIn};
+use crate::web::shell::{self, Shell};
+use crate::web::sudo::{ConfirmedForm, Kept};
+
+#[derive(Serialize)]
+struct EmailPage<'a> {
+    #[serde(flatten)]
+    shell: Shell,
+    action: &'static str,
+    profile_url: &'static str,
+    typed: &'a str,
+    error: Option<&'a str>,
+    pending: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LinkPage {
+    #[serde(flatten)]
+    shell: Shell,
+    action: String,
+    email_url: &'static str,
+    address: Option<String>,
+}
+
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    SignedIn { user, .. }: SignedIn,
+    browser: Browser,
+    here: Here,
+    kept: Kept,
+) -> Result<Response, PageError> {
+    let done = match here.query("done") {
+        "sent" => Some("A link is on its way. Open it within 24 hours, in this browser."),
+        "canceled" => Some("The change was canceled. The link that was sent is worth nothing now."),
+        "changed" => Some("Your email address is confirmed."),
+        _ => None,
+    };
+    let shown = Shown { typed: kept.get("email").unwrap_or_default(), error: None, done };
+    show(&app, &browser, &user, shown).await
+}
+
+struct Shown<'a> {
+    typed: &'a str,
+    error: Option<&'a str>,
+    done: Option<&'static str>,
+}
+
+async fn show(
+    app: &App,
+    browser: &Browser,
+    user: &User,
+    Shown { typed, error, done }: Shown<'_>,
+) -> Result<Response, PageError> {
+    let content = EmailPage {
+        shell: Shell::of(user).done(done),
+        action: paths::ACCOUNT_EMAIL,
+        profile_url: paths::ACCOUNT_PROFILE,
+        typed,
+        error,
+        pending: email::pending(app, user).await?,
+    };
+    let mut page = shell::page(app, browser, user, "account/email.html");
+    if error.is_some() {
+        page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    page.render(app, &content)
+}
+
+/// Asks for a link to a new address, to the present one, or once more; or cancels.
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    here: Here,
+    ConfirmedForm { who, form }: ConfirmedForm,
+) -> Result<Response, PageError> {
+    let back = |done| Ok(see_other(&format!("{}?done={done}", paths::ACCOUNT_EMAIL)));
+    let wanted = match form.text("do") {
+        "cancel" => {
+            email::cancel(&app, &who.user).await?;
+            return back("canceled");
+        }
+        "again" => email::pending(&app, &who.user).await?.unwrap_or_default(),
+        "verify" => who.user.email.clone().unwrap_or_default(),
+        _ => form.text("email").to_owned(),
+    };
+    let error = match email::ask(&app, here.act(&who.user, &who.session), &wanted).await? {
+        Asked::Sent { .. } => return back("sent"),
+        Asked::Same => "This is your address already, and it is confirmed.",
+        Asked::NoAddress => "This is not an email address. It looks like name@example.com.",
+        Asked::TooMany => "Several links were sent within an hour. Wait a while, then try again.",
+    };
+    let shown = Shown { typed: &wanted, error: Some(error), done: None };
+    show(&app, &form.browser, &who.user, shown).await
+}
+
+/// Where a mailed link leads. Who is not signed in does that first, and then opens the link again:
+/// it counts only in the hands of who asked for it.
+pub(super) async fn get_link(
+    State(app): State<Arc<App>>,
+    Path(token): Path<String>,
+    signed_in: Option<SignedIn>,
+    browser: Browser,
+) -> Result<Response, PageError> {
+    let SignedIn { user, .. } = signed_in.ok_or_else(sign_in_first)?;
+    let address = email::look(&app, &user, &token).await?;
+    show_link(&app, &browser, &user, (address, &token))
+}
+
+fn sign_in_first() -> PageError {
+    PageError::SignInFirst(paths::ACCOUNT_EMAIL.to_owned())
+}
+
+fn show_link(
+    app: &App,
+    browser: &Browser,
+    user: &User,
+    (address, token): (Option<String>, &str),
+) -> Result<Response, PageError> {
+    let mut page = shell::page(app, browser, user, "account/email_link.html");
+    if address.is_none() {
+        page = page.status(StatusCode::NOT_FOUND);
+    }
+    let content = LinkPage {
+        shell: Shell::of(user),
+        action: paths::email_link(if address.is_some() { token } else { "" }),
+        email_url: paths::ACCOUNT_EMAIL,
+        address,
+    };
+    page.render(app, &content)
+}
+
+/// Makes the address the person's own.
+pub(super) async fn post_link(
+    State(app): State<Arc<App>>,
+    Path(token): Path<String>,
+    here: Here,
+    signed_in: Option<SignedIn>,
+    form: PageForm,
+) -> Result<Response, PageError> {
+    let SignedIn { session, user } = signed_in.ok_or_else(sign_in_first)?;
+    if email::confirm(&app, here.act(&user, &session), &token).await? {
+        return Ok(see_other(&format!("{}?done=changed", paths::ACCOUNT_EMAIL)));
+    }
+    show_link(&app, &form.browser, &user, (None, &token))
+}

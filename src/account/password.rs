@@ -1,0 +1,277 @@
+//! `/account/password`: choosing a new password, knowing the old one.
+//!
+//! The form carries its own proof: the old password, and a code where the account has a second
+//! factor and the session has not just shown one. So nobody is asked for the same thing twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::account::confirm::{Refusal, add_retry_after};
+use crate::account::password_check::{RuleView, rules, sentence};
+use crate::app::App;
+use crate::hashing::HashingError;
+use crate::identity::confirm::{self, Attempt, Confirmation};
+use crate::identity::password::{self, Rules, Weakness, names_of};
+use crate::identity::password_change::{self, Change, Changed, Ended};
+use crate::identity::sessions::{Proof, Whereabouts};
+use crate::paths;
+use crate::store::{consents, credentials, recent_events};
+use crate::web::client_address::ClientAddress;
+use crate::web::error::PageError;
+use crate::web::form::PageForm;
+use crate::web::page::see_other;
+use crate::web::parameters::of_query;
+use crate::web::session::{Browser, SignedIn, give_session, whereabouts};
+use crate::web::shell::{self, Shell};
+use crate::web::sudo::is_fresh;
+use crate::web::views::TimeView;
+
+/// For so long the page tells what a change has ended.
+const TOLD_FOR: Duration = Duration::from_mins(5);
+
+#[derive(Serialize)]
+struct PasswordPage {
+    #[serde(flatten)]
+    shell: Shell,
+    action: &'static str,
+    check_url: &'static str,
+    guide: bool,
+    guide_url: &'static str,
+    asks_for_code: bool,
+    rules: Vec<RuleView>,
+    problems: Vec<String>,
+    error: Option<String>,
+    changed: Option<Vec<String>>,
+    set: Option<TimeView>,
+    applications: usize,
+    end_applications: bool,
+}
+
+/// What the page shows beside the form itself.
+#[derive(Default)]
+struct Shown {
+    guide: bool,
+    end_applications: bool,
+    seen: Option<Vec<Weakness>>,
+    refusal: Option<Refusal>,
+    changed: Option<Ended>,
+}
+
+/// Shows the form, and what a change has just ended.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    signed_in: SignedIn,
+    browser: Browser,
+    uri: Uri,
+) -> Result<Response, PageError> {
+    let query = of_query(&uri).map_err(|_| PageError::NotFound)?;
+    let guide = query.once("guide").is_ok_and(|guide| guide == Some("1"));
+    let changed = match query.once("done") {
+        Ok(Some("changed")) => just_ended(&app, &signed_in).await?,
+        _ => None,
+    };
+    let shown = Shown { guide, end_applications: guide, changed, ..Shown::default() };
+    show(&app, &browser, &signed_in, shown).await
+}
+
+/// What the change that was made in this session a moment ago has ended.
+async fn just_ended(app: &App, signed_in: &SignedIn) -> Result<Option<Ended>, PageError> {
+    let since = app.clock.now() - TOLD_FOR;
+    let mut db = app.store.read().await?;
+    let user_id = &signed_in.user.id;
+    let made = recent_events::of_kind(&mut db, user_id, "password_changed", since, 1).await?;
+    let made = made.into_iter().next();
+    let here = made.filter(|one| one.session_id.as_ref() == Some(&signed_in.session.id));
+    Ok(here.map(|one| serde_json::from_value(one.details).unwrap_or_default()))
+}
+
+async fn show(
+    app: &App,
+    browser: &Browser,
+    signed_in: &SignedIn,
+    shown: Shown,
+) -> Result<Response, PageError> {
+    let SignedIn { session, user } = signed_in;
+    let asks_for_code =
+        confirm::asks_for_code(app, &user.id).await? && !is_fresh(app, session).await?;
+    let (set, applications) = {
+        let mut db = app.store.read().await?;
+        let set = credentials::find(&mut db, &user.id).await?;
+        (set, consents::list(&mut db, &user.id).await?.len())
+    };
+    let mut page = shell::page(app, browser, user, "account/password.html").connecting();
+    let retry_after = shown.refusal.as_ref().and_then(|refusal| refusal.retry_after);
+    if let Some(refusal) = &shown.refusal {
+        page = page.status(refusal.status);
+    }
+    let problems = shown.seen.as_deref().unwrap_or_default();
+    let content = PasswordPage {
+        shell: Shell::of(user),
+        action: paths::ACCOUNT_PASSWORD,
+        check_url: paths::ACCOUNT_PASSWORD_CHECK,
+        guide: shown.guide,
+        guide_url: paths::ACCOUNT_PROTECT,
+        asks_for_code,
+        rules: rules(&Rules::of(app), shown.seen.as_deref()),
+        problems: problems.iter().map(|problem| sentence(*problem)).collect(),
+        error: shown.refusal.map(|refusal| refusal.sentence),
+        changed: shown.changed.map(told),
+        set: set.map(|set| TimeView::of(set.set_at, app.clock.now())),
+        applications,
+        end_applications: shown.end_applications,
+    };
+    let mut response = page.render(app, &content)?;
+    add_retry_after(&mut response, retry_after);
+    Ok(response)
+}
+
+/// What ended, a sentence for each kind.
+fn told(ended: Ended) -> Vec<String> {
+    let count = |count: u64, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(one.to_owned()),
+        _ => Some(format!("{count} {many}")),
+    };
+    let browsers = count(
+        ended.sessions,
+        "One other browser was signed out.",
+        "other browsers were signed out.",
+    );
+    let applications = count(
+        ended.applications,
+        "One application was disconnected and will have to ask again.",
+        "applications were disconnected and will have to ask again.",
+    );
+    let trusted = count(
+        ended.trusted_browsers,
+        "One browser that you trusted will ask for a code again.",
+        "browsers that you trusted will ask for a code again.",
+    );
+    let nobody = browsers.is_none().then(|| "No other browser was signed in.".to_owned());
+    [nobody, browsers, applications, trusted].into_iter().flatten().collect()
+}
+
+/// Checks all that was typed, and changes the password.
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    signed_in: SignedIn,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    form: PageForm,
+) -> Result<Response, PageError> {
+    let guide = form.text("guide") == "1";
+    let end_applications = !form.text("end_applications").is_empty();
+    let shown = Shown { guide, end_applications, ..Shown::default() };
+    let problems = problems(&app, &signed_in, &form);
+    let unlike = form.text("new_password") != form.text("new_password_again");
+    if unlike || !problems.is_empty() {
+        let sentence = if problems.is_empty() {
+            "The two new passwords are not the same. Nothing was changed."
+        } else {
+            "This password cannot be used. Nothing was changed."
+        };
+        let shown = Shown { refusal: Some(refused(sentence)), seen: Some(problems), ..shown };
+        return show(&app, &form.browser, &signed_in, shown).await;
+    }
+    let whereabouts = whereabouts(&app, &headers, address);
+    let code_is_known = is_fresh(&app, &signed_in.session).await?;
+    let attempt = Attempt {
+        session: &signed_in.session,
+        user: &signed_in.user,
+        password: form.text("password").into(),
+        code: form.text("code"),
+        code_is_known,
+        whereabouts: &whereabouts,
+    };
+    let refusal = match confirm::confirm(&app, &attempt).await? {
+        Confirmation::Proven { proof, hash } => {
+            let proven = Proven { proof: &proof, old_hash: &hash, whereabouts: &whereabouts };
+            match save(&app, &signed_in, &form, &proven).await? {
+                Some(token) => return Ok(saved(&app, &signed_in, guide, &token)),
+                None => refused(
+                    "The password was changed elsewhere meanwhile. Nothing was changed here.",
+                ),
+            }
+        }
+        Confirmation::Wrong => {
+            let asked = confirm::asks_for_code(&app, &signed_in.user.id).await? && !code_is_known;
+            if asked {
+                Refusal::wrong(asked)
+            } else {
+                refused("The current password is not right.")
+            }
+        }
+        Confirmation::Closed { until } => Refusal::closed(until, app.clock.now()),
+        Confirmation::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
+    };
+    show(&app, &form.browser, &signed_in, Shown { refusal: Some(refusal), ..shown }).await
+}
+
+fn refused(sentence: &str) -> Refusal {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Refusal { status, sentence: sentence.into(), retry_after: None }
+}
+
+/// What is wrong with the new password, the old one as typed in mind.
+fn problems(app: &App, signed_in: &SignedIn, form: &PageForm) -> Vec<Weakness> {
+    let (old, new) = (form.text("password"), form.text("new_password"));
+    let mut problems = Rules::of(app).problems(new, &names_of(&signed_in.user));
+    let normal = password::normalize(new);
+    if normal.is_some() && normal == password::normalize(old) {
+        problems.push(Weakness::Unchanged);
+    }
+    problems
+}
+
+/// What was proven for the change.
+struct Proven<'a> {
+    proof: &'a Proof,
+    old_hash: &'a str,
+    whereabouts: &'a Whereabouts,
+}
+
+/// Gives the session's new token; `None` when another change came first.
+async fn save(
+    app: &App,
+    signed_in: &SignedIn,
+    form: &PageForm,
+    proven: &Proven<'_>,
+) -> Result<Option<String>, PageError> {
+    let Some(new) = password::normalize(form.text("new_password")) else { return Ok(None) };
+    let new_hash = match app.hasher.hash(new.into(), &app.random).await {
+        Ok(hash) => hash,
+        Err(HashingError::Busy) => {
+            return Err(PageError::Busy { retry_after: Duration::from_secs(1) });
+        }
+        Err(HashingError::Fault(fault)) => return Err(fault.into()),
+    };
+    let change = Change {
+        session: &signed_in.session,
+        user: &signed_in.user,
+        proof: proven.proof,
+        old_hash: proven.old_hash,
+        new_hash,
+        end_applications: !form.text("end_applications").is_empty(),
+        whereabouts: proven.whereabouts,
+    };
+    Ok(match password_change::change(app, change).await? {
+        Changed::Done { token } => Some(token),
+        Changed::Overtaken => None,
+    })
+}
+
+fn saved(app: &App, signed_in: &SignedIn, guide: bool, token: &str) -> Response {
+    let onward = if guide {
+        format!("{}?done=password", paths::ACCOUNT_PROTECT)
+    } else {
+        format!("{}?done=changed", paths::ACCOUNT_PASSWORD)
+    };
+    let mut response = see_other(&onward);
+    give_session(app, &mut response, token, signed_in.session.remembered_at.is_some());
+    response
+}
