@@ -1,5 +1,6 @@
 //! The operator's door: the command line as one enum, `--config`, `--json`, exit codes.
 
+pub mod backup;
 pub mod clients;
 pub mod demo;
 pub mod keys;
@@ -56,6 +57,16 @@ enum Command {
     /// The audit trail
     #[command(subcommand)]
     Event(operations::EventCommand),
+    /// Copy an embedded database into a file while it serves
+    Backup {
+        /// A file that is not there yet
+        file: PathBuf,
+    },
+    /// Put a copy in the place of an embedded database; all sessions and tokens end
+    Restore {
+        /// A file that `latchkey backup` wrote
+        file: PathBuf,
+    },
     /// Bring the database up to date
     Migrate,
     /// Say what is wrong with configuration, keys and database
@@ -114,6 +125,8 @@ async fn dispatch(cli: &Cli, config: Config) -> anyhow::Result<()> {
         Command::Client(command) => clients::run(&*open(config).await?, command, out).await,
         Command::Key(command) => keys::run(&*open(config).await?, command, out).await,
         Command::Event(command) => operations::events(&open(config).await?, command).await,
+        Command::Backup { file } => backup::back_up(config, file).await,
+        Command::Restore { file } => backup::restore(config, file).await,
         Command::Migrate => operations::migrate(config).await,
         Command::Check => operations::check(&config).await,
     }

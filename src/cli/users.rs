@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::{Output, every, json_from_stdin, secret_from_stdin};
 use crate::identity::people::{self, NewUser};
+use crate::identity::{groups, two_factor};
 use crate::protocol::claims::StandardClaims;
 use crate::secret::Random;
 use crate::store::users::{self, User};
@@ -44,7 +45,7 @@ pub enum Command {
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Remove the second factor of somebody who lost it
+    /// Remove the second factor of somebody who lost it; everything of the person is signed out
     ResetTwoFactor {
         /// Who
         name: String,
@@ -61,6 +62,14 @@ pub enum Command {
         /// Read the claims from standard input
         #[arg(long, required = true)]
         json_stdin: bool,
+    },
+    /// Put a person into these groups and no others
+    SetGroups {
+        /// Who
+        name: String,
+        /// The groups; none takes the person out of all
+        #[arg(value_name = "GROUP")]
+        groups: Vec<String>,
     },
     /// Remove a person and all that is theirs
     Remove {
@@ -86,6 +95,9 @@ pub struct Add {
     /// They administer this instance
     #[arg(long)]
     admin: bool,
+    /// A group they are in; may be given more than once
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
     #[command(flatten)]
     password: PasswordSource,
 }
@@ -132,6 +144,7 @@ struct UserView {
     email_verified: bool,
     claims: StandardClaims,
     admin: bool,
+    groups: Vec<String>,
     locked: bool,
     lock_reason: Option<String>,
     created_at: String,
@@ -148,6 +161,7 @@ impl UserView {
             email_verified: user.email_verified_at.is_some(),
             claims: user.claims,
             admin: user.admin_at.is_some(),
+            groups: user.member_of.split_whitespace().map(str::to_owned).collect(),
             locked: user.locked_at.is_some(),
             lock_reason: user.lock_reason,
             created_at: user.created_at.to_string(),
@@ -190,8 +204,9 @@ pub(super) async fn run(app: &App, command: &Command, out: Output) -> anyhow::Re
             out.one(&view, UserView::words)
         }
         Command::ResetTwoFactor { name } => {
-            let (user, removed) = people::reset_two_factor(app, name).await?;
-            let what = format!("has no second factor any more ({removed} removed)");
+            let (user, removed) = two_factor::reset(app, name).await?;
+            let what =
+                format!("has no second factor any more ({removed} removed), and is signed out");
             say(out, user, &what)
         }
         Command::SignOut { name } => {
@@ -202,6 +217,14 @@ pub(super) async fn run(app: &App, command: &Command, out: Output) -> anyhow::Re
             let claims = StandardClaims::check(json_from_stdin()?)
                 .map_err(|what| anyhow::anyhow!("the claims do not fit: {what}"))?;
             say(out, people::set_claims(app, name, claims).await?, "has new claims")
+        }
+        Command::SetGroups { name, groups } => {
+            let user = groups::set_groups(app, name, groups).await?;
+            let what = match user.member_of.as_str() {
+                "" => "is in no group".to_owned(),
+                groups => format!("is in {groups}"),
+            };
+            say(out, user, &what)
         }
         Command::Remove { name } => say(out, people::remove(app, name).await?, "is removed"),
     }
@@ -222,7 +245,7 @@ async fn add(app: &App, add: &Add, out: Output) -> anyhow::Result<()> {
         password: Some(password.clone()),
         admin: add.admin,
     };
-    let mut view = UserView::of(people::add_user(app, new).await?);
+    let mut view = UserView::of(people::add_member(app, new, &add.groups).await?);
     view.password = add.password.generate_password.then(|| password.expose_secret().to_owned());
     out.one(&view, UserView::words)
 }
@@ -239,13 +262,16 @@ async fn list(app: &App, out: Output) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::password::Rules;
 
     #[test]
     fn a_made_password_passes_the_policy() {
         for seed in 0..50 {
             let password = generate(&Random::seeded(seed));
+            let blocklist = crate::blocklist::Blocklist::default();
             let policy = crate::config::PasswordPolicy::Default;
-            assert_eq!(crate::identity::password::check(policy, &password, &[]), Ok(()));
+            let rules = Rules { policy, blocklist: &blocklist, service: "Latchkey" };
+            assert_eq!(rules.check(&password, &[]), Ok(()));
         }
     }
 }

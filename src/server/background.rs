@@ -43,6 +43,12 @@ impl Background {
         });
     }
 
+    /// Is cancelled when the jobs are to stop: a long run looks at it between two steps.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Starts no further run and waits for those in progress, at most `within`; whether all ended.
     pub async fn stop(&self, within: Duration) -> bool {
         self.stop.cancel();

@@ -5,6 +5,7 @@ mod connection;
 mod limits;
 mod listener;
 mod management;
+pub mod post;
 pub mod provider;
 mod requests;
 pub mod router;

@@ -9,12 +9,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::secret::Random;
 use crate::server::background::Background;
-use crate::server::router::router;
-use crate::server::{Server, Shutdown, sweeping};
+use crate::server::router::router_within;
+use crate::server::{Server, Shutdown, post, sweeping};
+use crate::web::rate_limit::SignInLimit;
 use crate::web::refusal;
 
 /// How long the clockwork may take to finish what it is at.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often the limits forget who has gone.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// A provider that is about to serve.
 pub struct Provider {
@@ -51,6 +55,9 @@ impl Provider {
         let Self { app, server } = self;
         let background = Background::default();
         sweeping::start(&background, &app);
+        post::start(&background, &app);
+        let limit = SignInLimit::new(&app.config.rate_limits);
+        tidy_limits(&background, &app, &limit);
         let readiness = {
             let app = Arc::clone(&app);
             move || {
@@ -64,9 +71,20 @@ impl Provider {
             management = %server.management_addr()?,
             "serving"
         );
-        let served = server.serve(router(Arc::clone(&app)), readiness, shutdown).await;
+        let served =
+            server.serve(router_within(Arc::clone(&app), &limit), readiness, shutdown).await;
         background.stop(STOP_WITHIN).await;
         app.store.close().await;
         served
     }
+}
+
+/// The limits remember who asked; they forget who has gone.
+fn tidy_limits(background: &Background, app: &Arc<App>, limit: &SignInLimit) {
+    let (app, limit) = (Arc::clone(app), limit.clone());
+    background.spawn("limits", TIDY_EVERY, Duration::from_secs(5), move || {
+        app.limits.tidy();
+        limit.tidy();
+        std::future::ready(Ok(()))
+    });
 }

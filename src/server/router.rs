@@ -18,13 +18,27 @@ use crate::web::headers;
 use crate::web::logo;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
+use crate::web::rate_limit::SignInLimit;
+use crate::web::request_id;
 use crate::{account, oauth, paths, sign_in};
 
 /// Everything the public listener serves.
 pub fn router(app: Arc<App>) -> Router {
+    let limit = SignInLimit::new(&app.config.rate_limits);
+    router_within(app, &limit)
+}
+
+/// The same with a limit on sign-ins that somebody else tends.
+pub fn router_within(app: Arc<App>, limit: &SignInLimit) -> Router {
+    let proving = sign_in::proving_routes();
+    let proving = match limit.layer() {
+        Some(layer) => proving.layer(layer),
+        None => proving,
+    };
     let proxies: Arc<[IpNet]> = app.config.server.trusted_proxies.clone().into();
     let pages = Router::new()
         .merge(oauth::browser_routes())
+        .merge(proving)
         .merge(sign_in::routes())
         .merge(account::routes())
         .route("/", get(home))
@@ -38,6 +52,7 @@ pub fn router(app: Arc<App>) -> Router {
     pages
         .merge(oauth::program_routes())
         .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn(request_id::name))
         .layer(middleware::from_fn_with_state(proxies, identify))
         .with_state(app)
 }

@@ -3,12 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::app::App;
+use crate::identity::familiarity::HISTORY;
+use crate::identity::lockout::IN_A_ROW;
+use crate::identity::removal;
+use crate::identity::two_factor::ENROLMENT_TTL;
 use crate::server::background::Background;
+use crate::store::events::{self, Event};
 use crate::store::{
-    authorization_requests, authorizations, events, pending_sign_ins, revoked_tokens, sessions,
-    used_assertions,
+    authorization_requests, authorizations, devices, enrolments, failure_counts, kept_forms, links,
+    pending_sign_ins, queue, revoked_tokens, sessions, sign_ins, throttle, used_assertions,
 };
+use crate::web::session::DEVICE_TTL;
 
 /// The most rows that one transaction deletes, so that no sweep holds the writer for long.
 const BATCH: i64 = 500;
@@ -16,6 +24,11 @@ const BATCH: i64 = 500;
 const KEPT: Duration = Duration::from_hours(24 * 90);
 /// How long a spent code is remembered, so that its second coming is noticed.
 const CODES_KEPT: Duration = Duration::from_hours(24);
+/// How often the history is looked at: seldom, because each time that finds something is itself
+/// an event.
+const HISTORY_EVERY: Duration = Duration::from_hours(1);
+/// How long links stay that are over (they are counted), and work that nobody gave up in time.
+const LEFTOVERS_KEPT: Duration = Duration::from_hours(24);
 /// How often keys are looked at: another node may have made or retired one.
 const KEYS_EVERY: Duration = Duration::from_secs(15);
 
@@ -32,30 +45,78 @@ pub fn start(background: &Background, app: &Arc<App>) {
         let app = Arc::clone(&swept);
         async move { sweep(&app).await }
     });
+    let swept = Arc::clone(app);
+    background.spawn("history", HISTORY_EVERY, jitter, move || {
+        let app = Arc::clone(&swept);
+        async move { sweep_history(&app).await }
+    });
+}
+
+/// Deletes with `$sweep` in small transactions, and counts them.
+macro_rules! until_done {
+    ($app:ident, $sweep:path, $before:expr) => {{
+        let mut swept: u64 = 0;
+        loop {
+            let mut db = $app.store.write().await?;
+            let rows = $sweep(&mut db, $before, BATCH).await?;
+            db.commit().await?;
+            swept += rows;
+            if i64::try_from(rows).unwrap_or(0) < BATCH {
+                break swept;
+            }
+        }
+    }};
+}
+
+/// Deletes what the history and the audit trail have kept long enough; a run that deleted
+/// something is an event.
+pub async fn sweep_history(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let sign_ins = until_done!(app, sign_ins::sweep, now - HISTORY);
+    let rows = sign_ins
+        + until_done!(app, failure_counts::sweep, now - HISTORY)
+        + until_done!(app, events::sweep, now - *app.config.account.audit_retention);
+    if rows > 0 {
+        let event = Event {
+            details: json!({ "rows": rows, "sign_ins": sign_ins }),
+            ..app.event("history_swept")
+        };
+        let mut db = app.store.write().await?;
+        events::record(&mut db, &event).await?;
+        db.commit().await?;
+    }
+    Ok(())
 }
 
 /// Deletes what is over, in small transactions.
 pub async fn sweep(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
-    macro_rules! until_done {
-        ($sweep:path, $before:expr) => {
-            loop {
-                let mut db = app.store.write().await?;
-                let swept = $sweep(&mut db, $before, BATCH).await?;
-                db.commit().await?;
-                if i64::try_from(swept).unwrap_or(0) < BATCH {
-                    break;
-                }
-            }
-        };
-    }
-    until_done!(authorization_requests::sweep, now);
-    until_done!(authorization_requests::sweep_codes, now - CODES_KEPT);
-    until_done!(pending_sign_ins::sweep, now);
-    until_done!(revoked_tokens::sweep, now);
-    until_done!(used_assertions::sweep, now);
-    until_done!(authorizations::sweep, now - KEPT);
-    until_done!(sessions::sweep, now - KEPT);
-    until_done!(events::sweep, now - KEPT);
+    until_done!(app, authorization_requests::sweep, now);
+    until_done!(app, authorization_requests::sweep_codes, now - CODES_KEPT);
+    until_done!(app, pending_sign_ins::sweep, now);
+    until_done!(app, enrolments::sweep, now - ENROLMENT_TTL);
+    until_done!(app, kept_forms::sweep, now);
+    until_done!(app, links::sweep, now - LEFTOVERS_KEPT);
+    until_done!(app, queue::sweep, now - LEFTOVERS_KEPT);
+    until_done!(app, devices::sweep, now - DEVICE_TTL);
+    until_done!(app, revoked_tokens::sweep, now);
+    until_done!(app, used_assertions::sweep, now);
+    until_done!(app, authorizations::sweep, now - KEPT);
+    until_done!(app, sessions::sweep, now - KEPT);
+    sweep_tries(app).await?;
+    removal::carry_out(app).await?;
     Ok(())
+}
+
+/// Forgets tries at names that nobody has, a day after the last.
+async fn sweep_tries(app: &App) -> anyhow::Result<()> {
+    let before = app.clock.now() - Duration::from_hours(24);
+    loop {
+        let mut db = app.store.write().await?;
+        let rows = throttle::sweep(&mut db, before, IN_A_ROW, BATCH).await?;
+        db.commit().await?;
+        if i64::try_from(rows).unwrap_or(0) < BATCH {
+            return Ok(());
+        }
+    }
 }
