@@ -88,6 +88,7 @@ pub async fn prepare(place: &Place, process: &Process, codes: usize) -> anyhow::
         whereabouts: &Whereabouts::default(),
         before: None,
         remembered: false,
+        hash: None,
     };
     let (_, session) = sessions::start(&app, &mut db, &arrival).await?;
     db.commit().await?;
@@ -137,7 +138,8 @@ async fn make_codes(app: &App, session: &BrowserSession, count: usize) -> anyhow
     let expires_at = now + *app.config.tokens.refresh_absolute_confidential;
     let mut db = app.store.write().await?;
     let id = app.random.id(now);
-    let consent = consents::allow(&mut db, &id, &session.user_id, "web", &scope, now).await?;
+    let consent =
+        consents::allow(&mut db, &id, &session.user_id, "web", &scope, now).await?.consent;
     let mut codes = VecDeque::new();
     while codes.len() < count {
         if codes.len() % BATCH == BATCH - 1 {

@@ -36,7 +36,9 @@ const KEPT_CRATES: &[(&str, &[&str])] = &[
 
 /// Pages of a door whose code has another name than their template, each with its reason.
 const OTHERWISE_NAMED: &[(&str, &str, &str)] = &[
-    ("account/security.html", "account/mod.rs", "the overview is the door's own page"),
+    ("account/email_link.html", "account/email.rs", "where the link leads that the page sends"),
+    ("account/profile.html", "account/profile/mod.rs", "its fields are a file of their own"),
+    ("account/removed.html", "account/removal.rs", "what is left to say afterwards"),
     ("sign_in/account.html", "sign_in/select_account.rs", "named after what is on it"),
     ("sign_in/signed_out.html", "sign_in/logout.rs", "the second page of one step"),
 ];

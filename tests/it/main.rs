@@ -11,11 +11,15 @@
 )]
 
 mod access;
+mod account;
 mod architecture;
 mod browser;
 mod cli;
 mod config;
 mod conformance;
+#[allow(dead_code, clippy::allow_attributes, reason = "the fuzzing targets use all")]
+mod corpora;
+mod mail;
 mod oauth;
 mod outbound;
 mod security;

@@ -1,5 +1,11 @@
 //! The pages in a real browser: with and without scripts, under their content policies, and
 //! accessible.
 
+mod about_oneself;
 mod client_page;
+mod history;
+mod password;
+mod recovery;
+mod sessions;
+mod two_factor;
 mod walk;

@@ -1,6 +1,8 @@
 //! The program as operators call it: the built binary, its exit codes, what it prints.
 
+mod backup;
 mod operations;
+mod support;
 
 use serde_json::{Value, json};
 
@@ -243,4 +245,52 @@ fn a_key_whose_id_begins_with_a_dash_can_be_named() {
             assert!(line.contains(kid), "{arguments:?}: {line}");
         }
     }
+}
+
+#[test]
+fn groups_are_given_at_the_beginning_or_later() {
+    let program = Program::new();
+    let input = ["user", "add", "bob", "--email", "bob@people.example", "--password-stdin"];
+    let grouped = [&input[..], &["--group", "staff", "--group", "press", "--json"]].concat();
+    let bob = program.run_with(&grouped, PASSWORD).json();
+    assert_eq!(bob["groups"], json!(["press", "staff"]));
+    let carol = ["user", "add", "carol", "--email", "c@people.example", "--password-stdin"];
+    let bad = [&carol[..], &["--group", "The Staff"]].concat();
+    assert!(program.run_with(&bad, PASSWORD).failure().contains("The Staff"));
+    program.run(&["user", "show", "carol"]).failure();
+    let told = program.run(&["user", "set-groups", "bob", "support"]).good();
+    assert!(told.contains("bob is in support"), "{told}");
+    let shown = program.run(&["user", "show", "bob", "--json"]).json();
+    assert_eq!(shown["groups"], json!(["support"]));
+    program.run(&["user", "set-groups", "bob", "Support"]).failure();
+    program.run(&["user", "set-groups", "nobody", "support"]).failure();
+    let told = program.run(&["user", "set-groups", "bob"]).good();
+    assert!(told.contains("is in no group"), "{told}");
+    let trail = program.run(&["event", "list", "--user", "bob"]).good();
+    assert_eq!(trail.matches("\"groups_set\"").count(), 2, "{trail}");
+}
+
+#[test]
+fn a_rule_of_two_factor_names_somebody() {
+    let mut program = Program::new();
+    let rules = "LATCHKEY_LOGIN__TWO_FACTOR_REQUIRED_FOR";
+    for good in [r#"["everyone"]"#, r#"["administrators", "group:staff_1"]"#, "[]"] {
+        program.set(rules, good);
+        program.run(&["check"]).good();
+    }
+    for bad in [r#"["everybody"]"#, r#"["group:"]"#, r#"["group:The Staff"]"#, r#"["staff"]"#] {
+        program.set(rules, bad);
+        let told = program.run(&["check"]).failure();
+        assert!(told.contains("login.two_factor_required_for"), "{told}");
+    }
+}
+
+#[test]
+fn a_reset_of_two_factor_says_what_it_did() {
+    let program = Program::new();
+    add_alice(&program);
+    let told = program.run(&["user", "reset-two-factor", "alice"]).good();
+    assert!(told.contains("no second factor any more (0 removed)"), "{told}");
+    assert!(program.run(&["event", "list"]).good().contains("two_factor_reset"));
+    program.run(&["user", "reset-two-factor", "nobody"]).failure();
 }

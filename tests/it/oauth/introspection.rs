@@ -30,7 +30,7 @@ async fn it_tells_what_a_token_allows_whom_and_how_long() {
         let web = latchkey.client(web).await;
         let rs = latchkey.client(clients::rs()).await;
         let alice = latchkey.alice().await;
-        let tokens = latchkey.tokens(&alice, &web, &[("scope", "openid email")]).await;
+        let tokens = latchkey.tokens(&alice, &web, &[("scope", "openid profile email")]).await;
         let told = latchkey.introspect(&rs, text(&tokens, "access_token")).await;
         let now = START.seconds();
         let ttl =
@@ -38,7 +38,7 @@ async fn it_tells_what_a_token_allows_whom_and_how_long() {
         for (name, wanted) in [
             ("active", json!(true)),
             ("client_id", json!("web")),
-            ("scope", json!("openid email")),
+            ("scope", json!("openid profile email")),
             ("sub", json!(alice.id)),
             ("username", json!("alice")),
             ("iss", json!(latchkey.issuer)),
@@ -53,6 +53,9 @@ async fn it_tells_what_a_token_allows_whom_and_how_long() {
         }
         assert!(told["jti"].is_string());
         assert!(told.get("email").is_none(), "claims are userinfo's: {told}");
+        let only_in = latchkey.tokens(&alice, &web, &[("scope", "openid")]).await;
+        let told = latchkey.introspect(&rs, text(&only_in, "access_token")).await;
+        assert!(told.get("username").is_none(), "nobody allowed the name: {told}");
         let refresh = latchkey.introspect(&web, text(&tokens, "refresh_token")).await;
         assert_eq!((&refresh["active"], &refresh["sub"]), (&json!(true), &json!(alice.id)));
         assert!(

@@ -65,6 +65,9 @@ enum Happening {
     Nothing,
     SignOut,
     SignOutEverywhere,
+    EndThisSession,
+    EndThePhonesSession,
+    EndAllOthers,
     PasswordSet,
     Lock,
     LockAndUnlock,
@@ -82,6 +85,13 @@ impl Happening {
             Self::Nothing => {}
             Self::SignOut => cast.stage.sign_out().await,
             Self::SignOutEverywhere => drop(people::sign_out(&app, "alice").await.unwrap()),
+            Self::EndThisSession => {
+                cast.stage.end_session("Current session").await;
+            }
+            Self::EndThePhonesSession => {
+                cast.stage.end_session("Last active").await;
+            }
+            Self::EndAllOthers => cast.stage.end_other_sessions().await,
             Self::PasswordSet => cast.stage.set_password("an0ther-Orbit%lamp").await,
             Self::Lock => cast.stage.lock().await,
             Self::LockAndUnlock => {
@@ -112,19 +122,24 @@ const ALL: [bool; 4] = [true; 4];
 const NONE: [bool; 4] = [false; 4];
 const OFFLINE: [bool; 4] = [false, true, false, false];
 const NOT_HERE: [bool; 4] = [false, true, true, false];
+const NOT_THE_PHONES: [bool; 4] = [true, true, false, true];
 const OTHERS: [bool; 4] = [false, false, false, true];
 
 type Row = (Happening, [bool; 2], [bool; 4], [bool; 4]);
 
 /// What happens, which sessions live on (the first browser's, the phone's), and which access and
 /// refresh tokens.
-const TABLE: [Row; 11] = [
+const TABLE: [Row; 14] = [
     (Happening::Nothing, [true, true], ALL, ALL),
     (Happening::SignOut, [false, true], NOT_HERE, NOT_HERE),
     (Happening::SignOutEverywhere, [false, false], OFFLINE, OFFLINE),
+    (Happening::EndThisSession, [false, true], NOT_HERE, NOT_HERE),
+    (Happening::EndThePhonesSession, [true, false], NOT_THE_PHONES, NOT_THE_PHONES),
+    (Happening::EndAllOthers, [true, false], NOT_THE_PHONES, NOT_THE_PHONES),
     (Happening::PasswordSet, [false, false], NONE, NONE),
     (Happening::Lock, [false, false], NONE, NONE),
-    (Happening::LockAndUnlock, [false, false], OFFLINE, OFFLINE),
+    // Access tokens from before a lock stay dead.
+    (Happening::LockAndUnlock, [false, false], NONE, OFFLINE),
     (Happening::RevokeConsent, [true, true], OTHERS, OTHERS),
     (Happening::RemoveClient, [true, true], OTHERS, OTHERS),
     (Happening::DisableClient, [true, true], OTHERS, OTHERS),

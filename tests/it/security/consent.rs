@@ -1,7 +1,7 @@
 //! Q: what a person is asked, and what may not be asked.
 
 use latchkey::paths;
-use latchkey::store::{authorizations, consents};
+use latchkey::store::{applications, consents};
 
 use crate::support::browser::Arrival;
 use crate::support::clients;
@@ -254,7 +254,8 @@ async fn s_152_who_denies_leaves_nothing_behind() {
     stage.refused("denied", &ask, arrival, "access_denied");
     let mut db = stage.latchkey.app.store.read().await.unwrap();
     assert!(consents::list(&mut db, &stage.alice.id).await.unwrap().is_empty());
-    assert!(authorizations::list_for_user(&mut db, &stage.alice.id).await.unwrap().is_empty());
+    let pending = stage.latchkey.app.clock.now();
+    assert!(applications::footholds(&mut db, &stage.alice.id, pending).await.unwrap().is_empty());
 }
 
 #[tokio::test]

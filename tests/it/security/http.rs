@@ -314,15 +314,38 @@ async fn s_176_every_address_takes_its_own_methods_only() {
         paths::LOGIN,
         paths::LOGIN_TWO_FACTOR,
         paths::LOGIN_ACCOUNT,
+        paths::RECOVER,
+        paths::RECOVER_LINK,
+        paths::NOT_ME,
         paths::CONSENT,
         paths::LOGOUT,
+        paths::ACCOUNT_CONFIRM,
+        paths::ACCOUNT_PASSWORD,
+        paths::ACCOUNT_PASSWORD_CHECK,
+        paths::ACCOUNT_PROTECT,
+        paths::ACCOUNT_PROFILE,
+        paths::ACCOUNT_EMAIL,
+        paths::ACCOUNT_EMAIL_LINK,
+        paths::ACCOUNT_APPEARANCE,
+        paths::ACCOUNT_EXPORT,
+        paths::ACCOUNT_REMOVE,
+        paths::ACCOUNT_KEEP,
+        paths::LOGIN_TWO_FACTOR_SET_UP,
+        paths::ACCOUNT_TWO_FACTOR,
+        paths::ACCOUNT_TWO_FACTOR_SET_UP,
+        paths::ACCOUNT_BACKUP_CODES,
+        paths::ACCOUNT_TWO_FACTOR_OFF,
+        paths::ACCOUNT_AUTHENTICATOR_REMOVE,
+        paths::ACCOUNT_BROWSER_DISTRUST,
+        paths::ACCOUNT_BROWSERS_DISTRUST,
+        paths::ACCOUNT_APPLICATION_REVOKE,
+        paths::ACCOUNT_APPLICATIONS_REVOKE_ALL,
+        paths::ACCOUNT_SESSION_END,
+        paths::ACCOUNT_SESSIONS_END_OTHERS,
+        paths::ACCOUNT_DEVICE_FORGET,
     ];
-    let only_post = [paths::TOKEN, paths::REVOKE, paths::INTROSPECT];
-    let unserved = [paths::WELL_KNOWN_CHANGE_PASSWORD];
+    let only_post = [paths::TOKEN, paths::REVOKE, paths::INTROSPECT, paths::ACCOUNT_PASSWORD_CHECK];
     for (_, pattern) in routes::all() {
-        if unserved.contains(&pattern.as_str()) {
-            continue;
-        }
         let path = routes::filled(&pattern);
         let url: Url = latchkey.at(&path).parse().expect("an address");
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {

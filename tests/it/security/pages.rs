@@ -48,7 +48,9 @@ async fn crawl(latchkey: &Latchkey) -> Vec<Page> {
         browser.post_from_elsewhere(paths::LOGIN, vec![]).await.page(),
     ];
     sign_in(&mut browser, &alice).await;
-    pages.push(browser.open(paths::ACCOUNT_SECURITY).await);
+    for path in [paths::ACCOUNT_SECURITY, paths::ACCOUNT_PASSWORD, paths::ACCOUNT_PROTECT] {
+        pages.push(browser.open(path).await);
+    }
     pages.push(browser.open(paths::LOGOUT).await);
     for prompt in ["consent", "select_account", "login"] {
         let asked = address(issuer, &web, &[("prompt", prompt)]);
@@ -134,10 +136,22 @@ async fn s_099_words_of_the_query_are_never_shown() {
         paths::LOGOUT,
         paths::END_SESSION,
         paths::ACCOUNT_SECURITY,
+        paths::ACCOUNT_PASSWORD,
+        paths::ACCOUNT_PROTECT,
+        paths::ACCOUNT_CONFIRM,
     ] {
-        for name in
-            ["error", "error_description", "error_hint", "client_id", "request", "to", "message"]
-        {
+        for name in [
+            "error",
+            "error_description",
+            "error_hint",
+            "client_id",
+            "request",
+            "to",
+            "message",
+            "kept",
+            "done",
+            "guide",
+        ] {
             let page = browser.open(&format!("{path}?{name}={marker}")).await;
             assert!(!page.says("0900-EVIL"), "{name}: {page}");
         }

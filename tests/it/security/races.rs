@@ -1,4 +1,4 @@
-//! S-023, S-037, S-042: the same thing at the same time, on two nodes over one PostgreSQL and on
+//! S-023, S-037, S-042, S-140: the same thing at the same time, on two nodes over one PostgreSQL and on
 //! one over SQLite. However it ends, at most one wins, nothing breaks, and what was revoked stays
 //! dead.
 
@@ -12,7 +12,7 @@ use crate::support::Latchkey;
 use crate::support::clients::TestClient;
 use crate::support::database::{postgres_url, sqlite_url};
 use crate::support::endpoint::{Answer, Endpoints};
-use crate::support::happenings::revoke_consent;
+use crate::support::happenings::{disconnect, revoke_consent};
 use crate::support::stage::{Grant, Stage, is_alive};
 
 /// How often each race is run.
@@ -51,8 +51,7 @@ impl Track {
     /// Sends a form to the token endpoint from so many at once.
     async fn race(&self, runners: usize, form: &[(&str, &str)]) -> Vec<Answer> {
         let start = Arc::new(Barrier::new(runners));
-        let form: Vec<(String, String)> =
-            form.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let form = owned(form);
         let tasks = (0..runners).map(|turn| {
             let (node, start, form) = (self.node(turn), Arc::clone(&start), form.clone());
             let client = self.stage.web.clone();
@@ -143,6 +142,7 @@ async fn a_refresh_token_has_one_successor(mut track: Track) {
 enum End {
     AtTheEndpoint,
     Consent,
+    Page,
     SignOut,
     Password,
     Lock,
@@ -150,7 +150,8 @@ enum End {
 
 /// S-042
 async fn nothing_outlives_its_revocation(mut track: Track) {
-    let ends = [End::AtTheEndpoint, End::Consent, End::Password, End::Lock, End::SignOut];
+    let ends =
+        [End::AtTheEndpoint, End::Consent, End::Page, End::Password, End::Lock, End::SignOut];
     for round in 0..ROUNDS * 2 {
         let end = ends[round % ends.len()];
         let ask = if end == End::SignOut { track.stage.ask() } else { track.stage.ask_offline() };
@@ -217,6 +218,10 @@ async fn finish(track: &mut Track, end: End, grant: &Grant) {
         End::Consent => {
             revoke_consent(&app, &track.stage.alice.id, &track.stage.web.id).await;
         }
+        End::Page => {
+            let done = disconnect(&mut track.stage.browser, "Photo Printer").await;
+            assert!(done.status.is_success(), "{done}");
+        }
         End::SignOut => track.stage.sign_out().await,
         End::Password => {
             let new = SecretString::from(track.stage.alice.password.clone());
@@ -226,6 +231,66 @@ async fn finish(track: &mut Track, end: End, grant: &Grant) {
             latchkey::identity::people::lock(&app, "alice", "a race").await.unwrap();
         }
     }
+}
+
+/// S-140: codes on their way and silent requests, while the person disconnects the application.
+async fn nothing_under_way_outlives_a_disconnection(mut track: Track) {
+    for round in 0..ROUNDS {
+        let ask = track.stage.ask_offline();
+        let mut codes = Vec::new();
+        for _ in 0..3 {
+            codes.push(track.stage.code(&ask).await);
+        }
+        let start = Arc::new(Barrier::new(6));
+        let redeeming = codes.iter().enumerate().map(|(turn, code)| {
+            let (node, start) = (track.node(turn), Arc::clone(&start));
+            let (client, form) = (track.stage.web.clone(), owned(&ask.redemption(code)));
+            tokio::spawn(async move {
+                start.wait().await;
+                post(&node, &client, &form).await
+            })
+        });
+        let redeeming: Vec<_> = redeeming.collect();
+        let silent = ask.clone().with("prompt", "none");
+        let asking = (0..2).map(|_| {
+            let (mut tab, start) = (track.stage.browser.new_tab(), Arc::clone(&start));
+            let address = silent.address();
+            tokio::spawn(async move {
+                start.wait().await;
+                let told = tab.arrive(&address).await.departure();
+                let error = told.parameter("error");
+                assert!(
+                    matches!(error.as_deref(), None | Some("consent_required")),
+                    "{}",
+                    told.url
+                );
+                told.parameter("code")
+            })
+        });
+        let asking: Vec<_> = asking.collect();
+        start.wait().await;
+        let done = disconnect(&mut track.stage.browser, "Photo Printer").await;
+        assert!(done.says("No application is connected"), "round {round}: {done}");
+        let mut answers = Vec::new();
+        for task in redeeming {
+            answers.push(task.await.unwrap());
+        }
+        for task in asking {
+            if let Some(code) = task.await.unwrap() {
+                answers.push(track.stage.redeem(&silent, &code).await);
+            }
+        }
+        for grant in winners(&answers) {
+            assert!(!track.is_alive(&grant.access).await, "round {round}: an access token lives");
+            track.stage.refresh(&grant.refresh).await.refuses(400, "invalid_grant");
+        }
+        let arrival = track.stage.browser.arrive(&silent.address()).await;
+        track.stage.refused("afterwards", &silent, arrival, "consent_required");
+    }
+}
+
+fn owned(form: &[(&str, &str)]) -> Vec<(String, String)> {
+    form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Several revocations of the same tokens at once: none stands in another's way.
@@ -289,5 +354,6 @@ races! {
     s_023_a_code_redeemed_in_parallel runs a_code_has_one_winner;
     s_037_a_refresh_token_redeemed_in_parallel runs a_refresh_token_has_one_successor;
     s_042_a_revocation_against_refreshes runs nothing_outlives_its_revocation;
+    s_140_a_disconnection_against_codes runs nothing_under_way_outlives_a_disconnection;
     s_042_a_revocation_against_others runs revocations_do_not_get_stuck;
 }

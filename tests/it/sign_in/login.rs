@@ -62,7 +62,7 @@ async fn the_right_password_of_a_locked_account_opens_nothing() {
     people::lock(&latchkey.app, "alice", "stolen telephone").await.expect("locked");
     let mut browser = latchkey.browser();
     let page = sign_in_with(&mut browser, "alice", PASSWORD).await;
-    assert_eq!((page.status.as_u16(), page.url.path()), (422, paths::LOGIN));
+    assert_eq!((page.status.as_u16(), page.url.path()), (403, paths::LOGIN));
     assert!(page.says("locked"), "who knows the password is told: {page}");
     assert!(!page.says("stolen telephone"), "the reason is for support: {page}");
     assert!(browser.cookies().value("latchkey_session").is_none());

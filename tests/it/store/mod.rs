@@ -6,4 +6,5 @@ mod plans;
 mod races;
 mod records;
 mod standings;
+mod throttle;
 mod transactions;

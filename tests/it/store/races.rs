@@ -76,7 +76,7 @@ on_both_engines! {
                 let consent =
                     consents::allow(&mut write, &id, "u-ada", "printer", &wanted, at(number)).await;
                 write.commit().await.unwrap();
-                consent.unwrap().id
+                consent.unwrap().consent.id
             })
         });
         let mut ids = Vec::new();

@@ -9,7 +9,8 @@ use latchkey::store::sessions::{self, Proof};
 use latchkey::store::signing_keys::{self, SigningKeyRow};
 use latchkey::store::users::{self, Email, User};
 use latchkey::store::{
-    StoreError, authorizations, clients, consents, instance, revoked_tokens, used_assertions,
+    StoreError, applications, authorizations, clients, consents, instance, revoked_tokens,
+    used_assertions,
 };
 use serde_json::json;
 
@@ -240,12 +241,19 @@ on_both_engines! {
         let db = &mut *write;
         authorization_requests::insert_code(db, &code("c", "a")).await.unwrap();
         let wider = scope("openid email");
-        let consent = consents::allow(db, "x", "u-ada", "printer", &wider, at(5)).await.unwrap();
-        assert_eq!((consent.id.as_str(), consent.granted_at), ("consent", START));
-        consents::touch(db, "consent", at(9)).await.unwrap();
-        consents::touch(db, "consent", at(8)).await.unwrap();
+        let allowed = consents::allow(db, "x", "u-ada", "printer", &wider, at(5)).await.unwrap();
+        assert_eq!((allowed.consent.id.as_str(), allowed.consent.granted_at), ("consent", START));
+        assert_eq!((allowed.is_new, allowed.added.to_string().as_str()), (false, "email"));
+        consents::touch(db, "consent", "192.0.2.1", at(9)).await.unwrap();
+        consents::touch(db, "consent", "192.0.2.2", at(8)).await.unwrap();
         let (consent, allowed) = consents::find(db, "u-ada", "printer").await.unwrap().unwrap();
         assert_eq!(consent.last_used_at, at(9));
+        assert_eq!(consent.last_used_address.as_deref(), Some("192.0.2.1"));
+        let held = consents::hold(db, "u-ada", "printer", at(7)).await.unwrap().unwrap();
+        assert_eq!((held.id.as_str(), held.last_used_at), ("consent", at(9)));
+        let each = applications::scopes(db, "u-ada").await.unwrap();
+        let each: Vec<_> = each.iter().map(|one| (one.scope.as_str(), one.granted_at)).collect();
+        assert_eq!(each, [("openid", START), ("profile", START), ("email", at(5))]);
         assert_eq!(allowed.to_string(), "openid profile email");
         clients::insert(db, &client("bare")).await.unwrap();
         consents::allow(db, "y", "u-ada", "bare", &scope(""), at(6)).await.unwrap();
@@ -260,9 +268,14 @@ on_both_engines! {
         assert!(consents::find(db, "u-ada", "printer").await.unwrap().is_none());
         let late = authorization_requests::consume_code(db, "c", "printer", at(9)).await.unwrap();
         assert!(late.is_none());
-        assert!(authorizations::list_for_user(db, "u-ada").await.unwrap().is_empty());
+        assert!(consents::hold(db, "u-ada", "printer", at(9)).await.unwrap().is_none());
         let again = consents::allow(db, "z", "u-ada", "printer", &wider, at(10)).await.unwrap();
-        assert_eq!((again.id.as_str(), again.granted_at), ("z", at(10)));
+        assert_eq!((again.consent.id.as_str(), again.consent.granted_at), ("z", at(10)));
+        assert!(again.is_new && again.added == wider);
+        let ended = consents::revoke_all(db, "u-ada", "x", at(11)).await.unwrap();
+        assert_eq!(ended.len(), 2);
+        assert!(consents::revoke_all(db, "u-ada", "x", at(11)).await.unwrap().is_empty());
+        assert!(applications::scopes(db, "u-ada").await.unwrap().is_empty());
     }
 
     async fn authorizations_and_their_generations(db: TestDatabase) {
@@ -296,7 +309,11 @@ on_both_engines! {
         assert!(authorizations::rotate(db, "a", 4, at(8), at(9)).await.unwrap().is_none());
         assert!(authorizations::replace_unseen(db, "a", 4, at(8)).await.unwrap().is_none());
         assert!(!authorizations::mark_redeemed(db, "a", at(8)).await.unwrap());
-        assert_eq!(authorizations::list_for_user(db, "u-ada").await.unwrap().len(), 2);
+        assert!(applications::footholds(db, "u-ada", at(8)).await.unwrap().is_empty(), "no code was redeemed");
+        assert!(authorizations::mark_redeemed(db, "b", at(8)).await.unwrap());
+        let held = applications::footholds(db, "u-ada", at(8)).await.unwrap();
+        assert_eq!((held.len(), held[0].count), (1, 1));
+        assert!(held[0].session_is_live(at(8)));
         let count = authorizations::revoke_for_client_user(db, "other", "u-ada", "x", at(8)).await;
         assert_eq!(count.unwrap(), 0);
         let count = authorizations::revoke_for_client_user(db, "printer", "u-ada", "x", at(8)).await;
@@ -346,6 +363,7 @@ on_both_engines! {
                 user_id: Some(if number % 2 == 0 { "u-ada" } else { "u-bob" }.into()),
                 client_id: None, session_id: None, actor: None, address: Some("::1".into()),
                 user_agent: None, outcome: "ok".into(), details: json!({ "number": number }),
+                request_id: None, attempt: None,
             };
             events::record(db, &event).await.unwrap();
         }

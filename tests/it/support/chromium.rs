@@ -127,6 +127,11 @@ impl Chromium {
         self.element(selector).await.click().await.expect("something to click");
     }
 
+    /// Types into whatever has the focus on the page that `selector` is on; keys as in `WebDriver` §17.4.2.
+    pub async fn press(&self, selector: &str, keys: &str) {
+        self.element(selector).await.send_keys(keys).await.expect("something to type into");
+    }
+
     async fn element(&self, selector: &str) -> fantoccini::elements::Element {
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
         match found {

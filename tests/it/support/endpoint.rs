@@ -48,6 +48,12 @@ impl Endpoints {
         Self { http: http(), oracles, issuer }
     }
 
+    /// The same over another HTTP client.
+    #[must_use]
+    pub fn over(&self, http: Client) -> Self {
+        Self { http, ..self.clone() }
+    }
+
     /// The address that they are sent to.
     pub fn socket(&self) -> String {
         super::oracles::origin_of(&self.issuer)

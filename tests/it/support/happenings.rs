@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use latchkey::app::App;
+use latchkey::config::Config;
 use latchkey::identity::{clients as registry, people};
 use latchkey::paths;
 use latchkey::secret::Random;
@@ -11,24 +12,44 @@ use latchkey::server::router::router;
 use latchkey::store::{clients as client_store, consents, events};
 use secrecy::SecretString;
 
+use super::browser::Browser;
 use super::endpoint::Endpoints;
+use super::page::Page;
+use super::people::TestUser;
 use super::stage::Stage;
 use super::{Latchkey, SEED};
 
 impl Stage {
     /// How many events of this kind are about Alice.
     pub async fn events(&self, kind: &str) -> usize {
-        let mut db = self.latchkey.app.store.read().await.expect("a connection");
-        let user_id = Some(self.alice.id.as_str());
-        let filter = events::Filter { user_id, since: None, before: None, limit: 1000 };
-        let listed = events::list(&mut db, filter).await.expect("events");
-        listed.iter().filter(|event| event.kind == kind).count()
+        self.latchkey.count(kind, &self.alice).await
     }
 
     /// Alice signs out in her browser.
     pub async fn sign_out(&mut self) {
         let page = self.browser.open(paths::LOGOUT).await;
         self.browser.submit(&page, "sign out").await.page();
+    }
+
+    /// Alice ends, from her browser, the one session whose row says `words`; the page after it.
+    pub async fn end_session(&mut self, words: &str) -> Page {
+        let list = self.browser.open(paths::ACCOUNT_SESSIONS).await;
+        let rows = list.texts("#active-sessions > li");
+        let at = rows.iter().position(|row| row.contains(words));
+        let at = at.unwrap_or_else(|| panic!("no session {words:?}: {list}"));
+        let end = &list.attributes("#active-sessions > li > a", "href")[at];
+        let page = self.browser.open(end).await;
+        let current = page.has("Sign out of this browser");
+        let button = if current { "Sign out of this browser" } else { "Sign out that browser" };
+        self.browser.submit(&page, button).await.page()
+    }
+
+    /// Alice ends, from her browser, all other sessions.
+    pub async fn end_other_sessions(&mut self) {
+        let page = self.browser.open(paths::ACCOUNT_SESSIONS_END_OTHERS).await;
+        let form = page.forms().iter().find(|form| form.action == page.url);
+        let form = form.expect("there are others").submission(None);
+        self.browser.send(&page, form).await.page();
     }
 
     /// An administrator locks Alice out.
@@ -64,6 +85,14 @@ impl Stage {
     }
 }
 
+/// Disconnects the application of this name on the page of the person before `browser`.
+pub async fn disconnect(browser: &mut Browser, application: &str) -> Page {
+    let list = browser.open(paths::ACCOUNT_APPLICATIONS).await;
+    let ask = list.link(&format!("Revoke access of {application}"));
+    let ask = browser.open(ask.as_str()).await;
+    browser.submit(&ask, "Revoke access").await.page()
+}
+
 /// Takes back what a person allowed a client.
 pub async fn revoke_consent(app: &App, user_id: &str, client_id: &str) {
     let mut db = app.store.write().await.expect("a transaction");
@@ -76,12 +105,28 @@ pub async fn revoke_consent(app: &App, user_id: &str, client_id: &str) {
 }
 
 impl Latchkey {
+    /// How many events of this kind are about `user`.
+    pub async fn count(&self, kind: &str, user: &TestUser) -> usize {
+        let mut db = self.app.store.read().await.expect("a connection");
+        let user_id = Some(user.id.as_str());
+        let filter = events::Filter { user_id, since: None, before: None, limit: 1000 };
+        let listed = events::list(&mut db, filter).await.expect("events");
+        listed.iter().filter(|event| event.kind == kind).count()
+    }
+
     /// Another node on the same database and keys.
     pub async fn another_node(&self) -> Self {
+        self.another_node_with(|_| {}).await
+    }
+
+    /// The same, started after its operator changed the configuration.
+    pub async fn another_node_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.app.config.clone();
+        change(&mut config);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let socket = format!("http://{}", listener.local_addr().expect("an address"));
         let random = Random::seeded(SEED.fetch_add(1, Ordering::Relaxed));
-        let started = App::start(self.app.config.clone(), self.clock.clone(), random).await;
+        let started = App::start(config, self.clock.clone(), random).await;
         let app = started.expect("the node starts");
         let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {

@@ -13,9 +13,11 @@ pub mod endpoint;
 pub mod flow;
 pub mod forge;
 pub mod happenings;
+pub mod mails;
 pub mod oracles;
 pub mod page;
 pub mod people;
+pub mod phone;
 pub mod program;
 pub mod relying_party;
 pub mod routes;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use latchkey::app::App;
 use latchkey::clock::{Clock, Timestamp};
 use latchkey::config::Config;
@@ -35,6 +38,7 @@ use latchkey::identity::people::{NewUser, add_user};
 use latchkey::protocol::claims::StandardClaims;
 use latchkey::secret::Random;
 use latchkey::server::router::router;
+use latchkey::web::client_address::Peer;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -78,12 +82,17 @@ impl Latchkey {
         config.keys.directory = folder.path().join("keys");
         config.mail.transport = format!("file://{}", folder.path().join("outbox").display());
         config.server.listen = address;
+        // Time stands still here, and a hundred tests' worth of sign-ins come from one address.
+        config.rate_limits.login_per_minute = 1_000_000;
+        config.rate_limits.token_per_minute = 1_000_000;
         change(&mut config);
         let issuer = config.issuer.clone();
         let clock = Clock::manual(START);
         let random = Random::seeded(SEED.fetch_add(1, Ordering::Relaxed));
         let app = App::start(config, clock.clone(), random).await.expect("the instance starts");
-        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = router(app.clone())
+            .layer(axum::middleware::map_request(tell_peer))
+            .into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
             axum::serve(listener, service).await.expect("the instance serves");
         });
@@ -166,6 +175,15 @@ impl Latchkey {
         let redirect_uri = metadata["redirect_uris"][0].as_str().unwrap_or_default().to_owned();
         TestClient { id: client.id, secret, redirect_uri, metadata }
     }
+}
+
+/// The other end of the connection, as the real listener tells it.
+async fn tell_peer(
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    mut request: axum::extract::Request,
+) -> axum::extract::Request {
+    request.extensions_mut().insert(Peer(address));
+    request
 }
 
 /// A fresh database on the engine that `LATCHKEY_TEST_ENGINE` names.

@@ -17,7 +17,9 @@ pub fn all() -> Vec<(String, String)> {
 /// The path with something in place of its parameters that could stand there.
 pub fn filled(path: &str) -> String {
     path.replace("{id}", "0198f0a0-0000-7000-8000-000000000000")
+        .replace("{token}", "c2l4dGVlbi1ieXRlcy1hbmQtYS1iaXQtbW9yZS4uLi4")
         .replace("{client_id}", "web")
+        .replace("{token}", "bm9ib2R5LWtub3dzLXRoaXMtdG9rZW4tb2YtNDMtYWJj")
         .replace("{*path}", "app.css")
 }
 

@@ -188,6 +188,12 @@ impl Stage {
         }
     }
 
+    /// The same for the tokens of another client.
+    pub async fn is_dead_to(&self, client: &TestClient, grant: &Grant) {
+        assert!(!self.is_alive(&grant.access).await, "the access token of {} lives", client.id);
+        self.refresh_by(client, &grant.refresh).await.refuses(400, "invalid_grant");
+    }
+
     /// Fails unless the client is told `error`, with the right `state` and `iss` and no code.
     pub fn refused(&self, what: &str, ask: &Ask, arrival: Arrival, error: &str) {
         let told = match arrival {

@@ -1,0 +1,101 @@
+//! What is held about a person, and their copy of it.
+
+use std::collections::BTreeSet;
+
+use latchkey::identity::export::TABLES;
+use latchkey::paths;
+use serde_json::Value;
+
+use crate::support::page::Page;
+use crate::support::stage::Stage;
+
+/// Every table of the migrations with a `user_id`, and the people themselves.
+fn tables_about_people() -> BTreeSet<String> {
+    let folder = format!("{}/migrations", env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeSet::from(["users".to_owned()]);
+    for file in std::fs::read_dir(folder).expect("a folder of migrations") {
+        let text = std::fs::read_to_string(file.expect("a file").path()).expect("a migration");
+        for table in text.split("CREATE TABLE ").skip(1) {
+            let columns = table.split(';').next().unwrap_or_default();
+            if columns.contains("user_id TEXT") {
+                let name = columns.split_whitespace().next().unwrap_or_default();
+                found.insert(name.to_owned());
+            }
+        }
+        for change in text.split("ALTER TABLE ").skip(1) {
+            let change = change.split(';').next().unwrap_or_default();
+            if change.contains("ADD COLUMN user_id ") {
+                found.insert(change.split_whitespace().next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    found
+}
+
+async fn export(stage: &mut Stage) -> (Page, Value) {
+    let page = stage.browser.open(paths::ACCOUNT_DATA).await;
+    let page = stage.browser.open(page.link("Download your data").path()).await;
+    let file = stage.browser.submit(&page, "Download").await.page();
+    let held = serde_json::from_str(&file.body).expect("a file of JSON");
+    (file, held)
+}
+
+#[test]
+fn every_table_about_people_is_exported_or_left_out_for_a_reason() {
+    let known: BTreeSet<String> = TABLES.iter().map(|(table, _)| (*table).to_owned()).collect();
+    let missing: Vec<_> = tables_about_people().difference(&known).cloned().collect();
+    assert!(missing.is_empty(), "add {missing:?} to TABLES of identity/export.rs");
+}
+
+#[tokio::test]
+async fn the_copy_holds_everything_but_nothing_that_opens_the_account() {
+    let mut stage = Stage::signed_in().await;
+    let seed = b"a seed of twenty bytes";
+    let grant = stage.grant(&stage.ask_offline()).await;
+    stage.latchkey.enrol(&stage.alice, seed).await;
+    // A proof by password alone is not fresh any more.
+    stage.browser = stage.latchkey.browser();
+    let login = stage.browser.open(paths::LOGIN).await.fill("username", "alice");
+    let login = login.fill("password", &stage.alice.password);
+    let page = stage.browser.submit(&login, "Sign in").await.page();
+    let code = crate::support::flow::totp(seed, stage.latchkey.clock.now().seconds());
+    let page = page.fill("code", &code);
+    let form = page.form_with("code").submission(None);
+    stage.browser.send(&page, form).await.page();
+    let (file, held) = export(&mut stage).await;
+    let disposition = file.headers["content-disposition"].to_str().expect("ASCII");
+    assert_eq!(disposition, "attachment; filename=\"account-2026-03-02.json\"");
+    assert_eq!(file.headers["content-type"], "application/json");
+    for (table, member) in TABLES.iter().filter(|(_, member)| !member.starts_with('(')) {
+        assert!(!held[*member].is_null(), "{table} is not in the copy as {member}");
+    }
+    assert_eq!(held["account"]["username"], "alice");
+    assert_eq!(held["claims"]["name"], "Alice Moreau");
+    assert_eq!(held["two_factor"]["authenticator_apps"].as_array().map(Vec::len), Some(1));
+    assert_eq!(held["sessions"].as_array().map(Vec::len), Some(2));
+    assert_eq!(held["applications"][0]["name"], "Photo Printer");
+    assert_eq!(held["applications"][0]["scopes"], serde_json::json!(["offline_access", "openid"]));
+    assert_eq!(held["authorizations"].as_array().map(Vec::len), Some(1));
+    let kinds: Vec<_> =
+        held["events"].as_array().expect("events").iter().map(|e| e["kind"].clone()).collect();
+    assert!(kinds.contains(&"sign_in".into()) && kinds.contains(&"data_exported".into()));
+    for secret in ["argon2", "$argon2id", "sealed", "token_hash", "code_hash"] {
+        assert!(!file.body.contains(secret), "the copy has {secret}: {}", file.body);
+    }
+    for secret in [&grant.access, &grant.refresh, &stage.alice.password] {
+        assert!(!file.body.contains(secret.as_str()));
+    }
+    let cookies = stage.browser.cookies().value("latchkey_session");
+    assert!(!file.body.contains(&cookies.expect("a session")));
+    assert_eq!(stage.events("data_exported").await, 1);
+}
+
+#[tokio::test]
+async fn nobody_elses_data_is_in_it() {
+    let mut stage = Stage::signed_in().await;
+    let bob = stage.latchkey.bob().await;
+    let mut other = stage.latchkey.browser();
+    crate::support::flow::sign_in(&mut other, &bob).await;
+    let (file, _) = export(&mut stage).await;
+    assert!(!file.body.contains(&bob.id) && !file.body.contains("bob"));
+}

@@ -1,0 +1,20 @@
+//! A person's own pages.
+
+mod about_oneself;
+mod appearance;
+mod applications;
+mod applications_walk;
+mod changes;
+mod confirm;
+mod data;
+mod email;
+mod history;
+mod password;
+mod profile;
+mod protect;
+mod removal;
+mod revocation_table;
+pub mod scene;
+mod security;
+mod sessions;
+mod two_factor;

@@ -1,0 +1,180 @@
+//! A person looks after themselves: profile, address of mail, appearance, data, and the search.
+
+use latchkey::paths;
+use serde_json::json;
+
+use crate::support::Latchkey;
+use crate::support::chromium::{Chromium, Scripts};
+use crate::support::people::TestUser;
+
+/// `WebDriver` §17.4.2.
+const CONTROL: &str = "\u{e009}";
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+const DOWN: &str = "\u{e015}";
+const UP: &str = "\u{e013}";
+
+struct Walk {
+    /// Runs as long as it is held.
+    _latchkey: Latchkey,
+    alice: TestUser,
+    chromium: Chromium,
+}
+
+impl Walk {
+    /// Alice, signed in.
+    async fn begin(scripts: Scripts) -> Self {
+        let latchkey = Latchkey::start().await;
+        let alice = latchkey.alice().await;
+        let chromium = Chromium::start(scripts).await;
+        chromium.visit(&latchkey.at(paths::LOGIN)).await;
+        chromium.fill("username", &alice.username).await;
+        chromium.fill("password", &alice.password).await;
+        chromium.click("#sign-in").await;
+        chromium.sees("Your account").await;
+        Self { _latchkey: latchkey, alice, chromium }
+    }
+
+    /// The page as it is now: as it must be for everybody.
+    async fn look(&self, heading: &str) {
+        self.chromium.sees(heading).await;
+        self.chromium.audit().await;
+        self.chromium.check_console().await;
+    }
+
+    /// Goes to a page by its entry in the navigation.
+    async fn go(&self, path: &str, heading: &str) {
+        self.chromium.click(&format!(".nav a[href=\"{path}\"]")).await;
+        self.look(heading).await;
+    }
+
+    async fn attribute(&self, name: &str) -> serde_json::Value {
+        let script = format!("return document.documentElement.getAttribute('{name}')");
+        self.chromium.ask(&script).await
+    }
+
+    /// Waits until the page says so; what was done is told in one place.
+    async fn told(&self, sentence: &str) {
+        assert_eq!(self.chromium.words("main > .note.good").await, sentence);
+        self.chromium.audit().await;
+    }
+}
+
+/// From the profile to the end of the account, by the pages' own controls.
+async fn from_profile_to_removal(scripts: Scripts) {
+    let walk = Walk::begin(scripts).await;
+    let chromium = &walk.chromium;
+    walk.go(paths::ACCOUNT_PROFILE, "Profile").await;
+    chromium.fill("nickname", "Lis").await;
+    chromium.fill("birthdate", "12.4.1987").await;
+    chromium.click("#save").await;
+    chromium.words("#birthdate-error").await;
+    walk.look("Profile").await;
+    chromium.fill("birthdate", "1987-04-13").await;
+    chromium.click("#save").await;
+    walk.told("Your profile is saved.").await;
+
+    chromium.click("a[href=\"/account/profile/email\"]").await;
+    walk.look("Email address").await;
+    chromium.fill("email", "lis@new.example").await;
+    chromium.click("#send-link").await;
+    assert_eq!(chromium.words("#pending").await, "Waiting for lis@new.example");
+    walk.look("Email address").await;
+    chromium.click("#cancel-change").await;
+    walk.told("The change was canceled. The link that was sent is worth nothing now.").await;
+
+    walk.go(paths::ACCOUNT_APPEARANCE, "Appearance").await;
+    for choice in ["theme-dark", "color-3", "skin-bordered", "navigation-horizontal", "width-wide"]
+    {
+        chromium.click(&format!("label[for={choice}]")).await;
+    }
+    let at_once = if scripts == Scripts::On { json!("dark") } else { json!(null) };
+    assert_eq!(walk.attribute("data-theme").await, at_once, "scripts show it before it is saved");
+    chromium.click("#save").await;
+    walk.told("Your pages look like this from now on.").await;
+    assert_eq!(walk.attribute("data-theme").await, json!("dark"));
+    assert_eq!(walk.attribute("data-navigation").await, json!("horizontal"));
+    chromium.click("label[for=navigation-collapsed]").await;
+    chromium.click("#save").await;
+    walk.look("Appearance").await;
+
+    walk.go(paths::ACCOUNT_DATA, "Your data").await;
+    chromium.click("#export").await;
+    walk.look("Download your data").await;
+    chromium.click("a.back").await;
+    walk.look("Your data").await;
+    chromium.click("#remove").await;
+    walk.look("Remove the account").await;
+    chromium.fill("username", "nobody").await;
+    chromium.click("#remove-account").await;
+    chromium.words("#problem").await;
+    walk.look("Remove the account").await;
+    chromium.fill("username", &walk.alice.username).await;
+    chromium.click("#remove-account").await;
+    walk.told("Your account will be removed. Until then you can still keep it.").await;
+    chromium.click("#keep-account").await;
+    walk.told("Your account stays. Nothing will be removed.").await;
+    chromium.check_console().await;
+    walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_looks_after_themselves() {
+    from_profile_to_removal(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_looks_after_themselves_without_scripts() {
+    from_profile_to_removal(Scripts::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_setting_is_found_by_the_keyboard() {
+    let walk = Walk::begin(Scripts::On).await;
+    let chromium = &walk.chromium;
+    let is_open = "return document.getElementById('find').open";
+    let marked =
+        "return document.querySelector('#find [aria-selected=true] .who-name').textContent";
+    chromium.press("body", &format!("{CONTROL}k")).await;
+    assert_eq!(chromium.ask(is_open).await, json!(true));
+    chromium.audit().await;
+    chromium.press("#find-words", "authenticator").await;
+    assert_eq!(chromium.ask(marked).await, json!("Authenticator app"));
+    chromium.press("#find-words", ESCAPE).await;
+    assert_eq!(chromium.ask(is_open).await, json!(false));
+
+    chromium.press("body", &format!("{CONTROL}k")).await;
+    chromium.press("#find-words", "address").await;
+    let first = chromium.ask(marked).await;
+    chromium.press("#find-words", DOWN).await;
+    assert_ne!(chromium.ask(marked).await, first, "the arrow moves on");
+    chromium.press("#find-words", UP).await;
+    assert_eq!(chromium.ask(marked).await, first, "and back");
+    let active = "const input = document.getElementById('find-words');
+        return document.getElementById(input.getAttribute('aria-activedescendant'))
+            .getAttribute('aria-selected')";
+    assert_eq!(chromium.ask(active).await, json!("true"), "screen readers are told which");
+    chromium.press("#find-words", &format!("{CONTROL}a")).await;
+    chromium.press("#find-words", "unicorn").await;
+    assert_eq!(chromium.words(".find-none").await, "No setting has these words.");
+    chromium.press("#find-words", &format!("{CONTROL}a")).await;
+    chromium.press("#find-words", "time zone").await;
+    assert_eq!(chromium.ask(marked).await, json!("Time zone"));
+    chromium.press("#find-words", ENTER).await;
+    chromium.sees("Profile").await;
+    assert_eq!(chromium.address().await.fragment(), Some("zoneinfo"));
+    chromium.check_console().await;
+    walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_has_a_menu_without_scripts() {
+    let walk = Walk::begin(Scripts::Off).await;
+    walk.chromium.resize(390, 844).await;
+    walk.chromium.click(".menu summary").await;
+    walk.chromium.click(".menu a[href=\"/account/appearance\"]").await;
+    walk.chromium.sees("Appearance").await;
+    walk.chromium.click(".top-find-link").await;
+    walk.look("Find a setting").await;
+    walk.chromium.close().await;
+}

@@ -1,0 +1,67 @@
+//! The walk of somebody who forgot their password, and of somebody who did not sign in.
+
+use latchkey::paths;
+
+use crate::support::Latchkey;
+use crate::support::chromium::{Chromium, Scripts};
+
+const NEW: &str = "w1nter-Kettle-Falls%7";
+
+async fn look(chromium: &Chromium, heading: &str) {
+    chromium.sees(heading).await;
+    chromium.audit().await;
+    chromium.check_console().await;
+}
+
+async fn from_forgotten_to_signed_in(scripts: Scripts) {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let chromium = Chromium::start(scripts).await;
+    chromium.visit(&latchkey.at(paths::LOGIN)).await;
+    chromium.click("#recover").await;
+    look(&chromium, "Forgot your password?").await;
+    chromium.fill("username", "alice").await;
+    chromium.click("#send").await;
+    look(&chromium, "Check your email").await;
+    let mail = latchkey.mail_about("Choose a new").await;
+    chromium.visit(&mail.link("/recover/")).await;
+    look(&chromium, "Choose a new password").await;
+    chromium.fill("password", "short").await;
+    chromium.fill("repeat", "short").await;
+    chromium.click("#set").await;
+    let problem = chromium.words("#problem").await;
+    assert!(problem.contains("at least 8 characters"), "{problem}");
+    chromium.audit().await;
+    chromium.fill("password", NEW).await;
+    chromium.fill("repeat", NEW).await;
+    chromium.click("#set").await;
+    look(&chromium, "Your new password is set").await;
+    chromium.click("#sign-in").await;
+    look(&chromium, "Sign in").await;
+    chromium.fill("username", "alice").await;
+    chromium.fill("password", NEW).await;
+    chromium.click("#sign-in").await;
+    chromium.sees("Your account").await;
+    // The same link again.
+    chromium.visit(&mail.link("/recover/")).await;
+    chromium.sees("This link does not work any more").await;
+    chromium.audit().await;
+    // Somebody else's sign-in.
+    let link = latchkey
+        .not_me_link(&crate::support::people::TestUser { password: NEW.into(), ..alice })
+        .await;
+    chromium.visit(&link).await;
+    chromium.sees("Was this not you?").await;
+    chromium.audit().await;
+    chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_forgot_their_password_chooses_a_new_one() {
+    from_forgotten_to_signed_in(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_do_so_without_scripts_as_well() {
+    from_forgotten_to_signed_in(Scripts::Off).await;
+}

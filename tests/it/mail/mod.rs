@@ -1,0 +1,6 @@
+//! What people are told by mail, and how it leaves.
+
+mod notices;
+mod outbox;
+mod server;
+mod transport;

@@ -1,0 +1,151 @@
+//! Who asks too often (S-056, S-112), and who is not disturbed by it.
+
+use latchkey::paths;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderValue};
+
+use crate::support::Latchkey;
+use crate::support::browser::Browser;
+use crate::support::clients;
+use crate::support::endpoint::{Answer, Credentials, Endpoints};
+use crate::support::flow::{sign_in, sign_in_with};
+use crate::support::page::Page;
+use crate::support::stage::Stage;
+
+/// The limits as they are by default, behind a proxy that tells where requests come from.
+async fn limited() -> Latchkey {
+    Latchkey::start_with(|config| {
+        config.rate_limits = latchkey::config::RateLimits::default();
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await
+}
+
+fn client_from(address: &str) -> reqwest::Client {
+    let forwarded = HeaderValue::from_str(address).expect("a header");
+    let headers = HeaderMap::from_iter([("x-forwarded-for".parse().expect("a name"), forwarded)]);
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.no_proxy().default_headers(headers).build().expect("an HTTP client")
+}
+
+fn browser_from(latchkey: &Latchkey, address: &str) -> Browser {
+    latchkey.browser().over(client_from(address))
+}
+
+async fn guess(browser: &mut Browser, username: &str) -> Page {
+    sign_in_with(browser, username, "wrong-Passw0rd!").await
+}
+
+fn turned_away(page: &Page) {
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS, "{page}");
+    let later = page.headers.get("retry-after").expect("Retry-After").to_str().expect("text");
+    assert!(later.parse::<u64>().is_ok_and(|seconds| (1..=60).contains(&seconds)), "{later}");
+    assert!(page.heading().contains("Too many attempts"), "{page}");
+}
+
+/// Tries until the limit is met; how many were looked at. This limit goes by the machine's own
+/// clock and fills up again by one every three seconds, so that a slow machine gets a few more.
+async fn until_turned_away(mut attempt: impl AsyncFnMut(usize) -> Page) -> usize {
+    for number in 0..80 {
+        let page = attempt(number).await;
+        if page.status != StatusCode::UNPROCESSABLE_ENTITY {
+            turned_away(&page);
+            return number;
+        }
+    }
+    panic!("eighty in a row were looked at");
+}
+
+#[tokio::test]
+async fn s_112_one_address_has_twenty_sign_ins_a_minute() {
+    let latchkey = limited().await;
+    let (alice, _) = (latchkey.alice().await, latchkey.bob().await);
+    let mut sprayer = browser_from(&latchkey, "192.0.2.7");
+    let looked_at =
+        until_turned_away(async |number| guess(&mut sprayer, &format!("person{number}")).await)
+            .await;
+    assert!(looked_at >= 20, "only {looked_at} were looked at");
+    // It may still read, and nobody else is disturbed.
+    assert_eq!(sprayer.open(paths::LOGIN).await.status, StatusCode::OK);
+    sign_in(&mut browser_from(&latchkey, "192.0.2.8"), &alice).await;
+}
+
+#[tokio::test]
+async fn s_112_a_line_of_ipv6_is_one_address() {
+    let latchkey = limited().await;
+    let alice = latchkey.alice().await;
+    until_turned_away(async |number| {
+        let mut browser = browser_from(&latchkey, &format!("2001:db8:1:2::{number:x}"));
+        guess(&mut browser, &format!("person{number}")).await
+    })
+    .await;
+    sign_in(&mut browser_from(&latchkey, "2001:db8:1:3::1"), &alice).await;
+}
+
+#[tokio::test]
+async fn who_is_signed_in_never_meets_the_sign_in_limit() {
+    let latchkey = limited().await;
+    let alice = latchkey.alice().await;
+    let web = latchkey.client(clients::web()).await;
+    let mut browser = browser_from(&latchkey, "192.0.2.9");
+    sign_in(&mut browser, &alice).await;
+    let mut stranger = browser_from(&latchkey, "192.0.2.9");
+    until_turned_away(async |number| guess(&mut stranger, &format!("person{number}")).await).await;
+    // From the same address: pages, an authorization, tokens.
+    for _ in 0..30 {
+        assert_eq!(browser.open(paths::ACCOUNT_SECURITY).await.status, StatusCode::OK);
+    }
+    latchkey.tokens_in(&mut browser, &alice, &web, &[]).await;
+}
+
+#[tokio::test]
+async fn without_limits_nobody_is_turned_away() {
+    let latchkey = Latchkey::start_with(|config| config.rate_limits.enabled = false).await;
+    let mut browser = latchkey.browser();
+    for number in 0..25 {
+        let page = guess(&mut browser, &format!("person{number}")).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{page}");
+    }
+}
+
+/// Told to come back, in the words of programs.
+fn program_turned_away(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{answer}");
+    let later = answer.headers.get("retry-after").expect("Retry-After");
+    assert!(later.to_str().is_ok_and(|text| text.parse::<u64>().is_ok_and(|s| s >= 1)));
+    let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(body["error"], "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn s_056_guessing_a_secret_ends_for_its_address_only() {
+    let latchkey = limited().await;
+    let rs = latchkey.client(clients::rs()).await;
+    let form = [("token", "lk_at_nothing")];
+    let wrong = Credentials::Basic(rs.id.clone(), "wrong-secret-of-nobody".into());
+    let here = latchkey.endpoints.over(client_from("192.0.2.20"));
+    for number in 0..31 {
+        let answer = here.post(paths::INTROSPECT, &wrong, &form).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "guess {number}: {answer}");
+    }
+    for credentials in [&wrong, &rs.credentials()] {
+        program_turned_away(&here.post(paths::INTROSPECT, credentials, &form).await);
+    }
+    let there: Endpoints = latchkey.endpoints.over(client_from("192.0.2.21"));
+    there.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+    latchkey.pass_seconds(61);
+    here.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+}
+
+#[tokio::test]
+async fn a_client_has_its_token_requests_a_minute() {
+    let latchkey = Latchkey::start_with(|config| config.rate_limits.token_per_minute = 5).await;
+    let stage = Stage::on(latchkey).await;
+    let form = [("grant_type", "authorization_code"), ("code", "nothing")];
+    for _ in 0..5 {
+        stage.token(&stage.web, &form).await.refuses(400, "invalid_grant");
+    }
+    program_turned_away(&stage.token(&stage.web, &form).await);
+    stage.latchkey.pass_seconds(12);
+    stage.token(&stage.web, &form).await.refuses(400, "invalid_grant");
+}

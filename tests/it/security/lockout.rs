@@ -1,0 +1,199 @@
+//! Guessing ends, and the owner is not shut out (S-108, S-110, S-111, S-115, S-117).
+
+use std::time::Duration;
+
+use latchkey::identity::people;
+use latchkey::paths;
+use latchkey::store::events::{self, Filter};
+use reqwest::StatusCode;
+
+use crate::support::Latchkey;
+use crate::support::browser::Browser;
+use crate::support::flow::{sign_in, sign_in_with};
+use crate::support::page::Page;
+use crate::support::people::TestUser;
+
+const WRONG: &str = "wrong-Passw0rd!";
+
+/// A guess from a browser that was never here.
+async fn guess(latchkey: &Latchkey, username: &str, password: &str) -> Page {
+    sign_in_with(&mut latchkey.browser(), username, password).await
+}
+
+fn evaluated(page: &Page) -> bool {
+    match page.status {
+        StatusCode::UNPROCESSABLE_ENTITY => true,
+        StatusCode::TOO_MANY_REQUESTS => {
+            assert!(page.headers.contains_key("retry-after") || page.says("until"), "{page}");
+            assert!(page.has("password"), "the page stays a sign-in page: {page}");
+            false
+        }
+        _ => panic!("{page}"),
+    }
+}
+
+fn is_in(page: &Page) -> bool {
+    page.url.path() == paths::ACCOUNT_SECURITY
+}
+
+/// A browser that has signed in to the account before.
+async fn known_browser(latchkey: &Latchkey, user: &TestUser) -> Browser {
+    let mut browser = latchkey.browser();
+    sign_in(&mut browser, user).await;
+    let page = browser.open(paths::LOGOUT).await;
+    browser.submit(&page, "Sign out").await;
+    browser
+}
+
+/// How the sign-ins of the account went, by the audit trail.
+async fn outcomes(latchkey: &Latchkey, user: &TestUser, outcome: &str) -> usize {
+    let mut db = latchkey.app.store.read().await.expect("a connection");
+    let filter = Filter { user_id: Some(&user.id), since: None, before: None, limit: 1000 };
+    let listed = events::list(&mut db, filter).await.expect("events");
+    listed.iter().filter(|event| event.kind == "sign_in" && event.outcome == outcome).count()
+}
+
+#[tokio::test]
+async fn s_110_strangers_are_shut_out_and_the_owner_is_not() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let mut known = known_browser(&latchkey, &alice).await;
+    for number in 0..25 {
+        let page = guess(&latchkey, "alice", WRONG).await;
+        assert_eq!(evaluated(&page), number < 10, "guess {number}: {page}");
+    }
+    // Not even the right password is looked at.
+    assert!(!evaluated(&guess(&latchkey, "alice", &alice.password).await));
+    // The owner gets in at the first try, and with one mistake as well.
+    let page = sign_in_with(&mut known, "alice", WRONG).await;
+    assert!(evaluated(&page));
+    sign_in(&mut known, &alice).await;
+    // That opens nothing to strangers before their time.
+    assert!(!evaluated(&guess(&latchkey, "alice", WRONG).await));
+    latchkey.pass(Duration::from_mins(15));
+    assert!(is_in(&guess(&latchkey, "alice", &alice.password).await));
+}
+
+#[tokio::test]
+async fn blocked_attempts_are_told_in_the_history_and_do_not_count() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    for _ in 0..15 {
+        guess(&latchkey, "alice", WRONG).await;
+    }
+    assert_eq!(outcomes(&latchkey, &alice, "failed").await, 10);
+    assert_eq!(outcomes(&latchkey, &alice, "blocked").await, 5);
+    // They do not make the block longer.
+    latchkey.pass(Duration::from_mins(14));
+    assert!(!evaluated(&guess(&latchkey, "alice", WRONG).await));
+    latchkey.pass(Duration::from_mins(1));
+    assert!(evaluated(&guess(&latchkey, "alice", WRONG).await));
+}
+
+#[tokio::test]
+async fn s_111_a_hundred_in_a_row_close_the_way_to_strangers() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let mut known = known_browser(&latchkey, &alice).await;
+    for day in 0..10 {
+        for _ in 0..10 {
+            assert!(evaluated(&guess(&latchkey, "alice", WRONG).await), "day {day}");
+        }
+        latchkey.pass(Duration::from_hours(24));
+    }
+    let page = guess(&latchkey, "alice", &alice.password).await;
+    assert!(!evaluated(&page), "a hundred were looked at: {page}");
+    latchkey.pass(Duration::from_hours(24 * 30));
+    assert!(!evaluated(&guess(&latchkey, "alice", &alice.password).await));
+    // The owner's own sign-in opens it again.
+    sign_in(&mut known, &alice).await;
+    assert!(is_in(&guess(&latchkey, "alice", &alice.password).await));
+}
+
+#[tokio::test]
+async fn s_111_a_hundred_in_a_known_browser_end_the_password() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let mut known = known_browser(&latchkey, &alice).await;
+    for _ in 0..10 {
+        for _ in 0..10 {
+            assert!(evaluated(&sign_in_with(&mut known, "alice", WRONG).await));
+        }
+        latchkey.pass(Duration::from_hours(1));
+    }
+    for browser in [&mut known, &mut latchkey.browser()] {
+        assert!(!evaluated(&sign_in_with(browser, "alice", &alice.password).await));
+    }
+    people::unlock(&latchkey.app, "alice").await.expect("support unlocks");
+    assert!(is_in(&guess(&latchkey, "alice", &alice.password).await));
+}
+
+#[tokio::test]
+async fn a_success_ends_the_row() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    for _ in 0..30 {
+        for _ in 0..9 {
+            assert!(evaluated(&guess(&latchkey, "alice", WRONG).await));
+        }
+        assert!(is_in(&guess(&latchkey, "alice", &alice.password).await));
+    }
+}
+
+/// What a stranger sees, without what differs on each page anyway.
+fn seen(page: &Page, username: &str) -> (StatusCode, String, Vec<String>) {
+    let csrf = page.value("csrf").to_owned();
+    let body = page.body.replace(&csrf, "…").replace(username, "…");
+    let names = page.headers.keys().map(|name| name.as_str().to_owned()).collect();
+    (page.status, body, names)
+}
+
+#[tokio::test]
+async fn s_108_a_block_does_not_tell_whether_there_is_such_an_account() {
+    let latchkey = Latchkey::start().await;
+    latchkey.alice().await;
+    let locked = latchkey.bob().await;
+    people::lock(&latchkey.app, &locked.username, "asked").await.expect("support locks");
+    for number in 0..12 {
+        let of = async |name: &str| seen(&guess(&latchkey, name, WRONG).await, name);
+        let (known, unknown) = (of("alice").await, of("nobody").await);
+        assert_eq!(known, unknown, "try {number}");
+        assert_eq!(known, of("bob").await, "try {number} at a locked account");
+    }
+}
+
+#[tokio::test]
+async fn s_115_one_account_has_one_count() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let names = ["alice", "ALICE", " alice ", "\u{ff41}lice", alice.email.as_str()];
+    for number in 0..10 {
+        assert!(evaluated(&guess(&latchkey, names[number % names.len()], WRONG).await));
+    }
+    for name in names {
+        assert!(!evaluated(&guess(&latchkey, name, &alice.password).await), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s_117_racing_guesses_are_no_more_than_slow_ones() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let mut guesses = Vec::new();
+    for _ in 0..60 {
+        let mut browser = latchkey.browser();
+        let login = browser.open(paths::LOGIN).await;
+        let filled = login.fill("username", "alice").fill("password", WRONG);
+        guesses.push(tokio::spawn(async move {
+            let form = filled.form_with("password").submission(None);
+            browser.send(&filled, form).await.page().status
+        }));
+    }
+    let mut looked_at = 0;
+    for guess in guesses {
+        let status = guess.await.expect("no panic");
+        looked_at += usize::from(status == StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert!(looked_at <= 10, "{looked_at} guesses were looked at");
+    assert_eq!(outcomes(&latchkey, &alice, "failed").await, looked_at);
+}
