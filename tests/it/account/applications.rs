@@ -183,6 +183,7 @@ async fn applications_are_searched_and_paged() {
         stage.latchkey.pass_seconds(1);
         stage.code(&Ask::of(&client)).await;
     }
+    stage.latchkey.pass_seconds(1);
     stage.code(&stage.ask().with("scope", "openid phone")).await;
     let page = list(&mut stage).await;
     assert!(page.says("24 applications"), "{page}");

@@ -209,6 +209,8 @@ async fn s_173_no_parameter_of_any_address_can_break_it() {
     let bob = latchkey.bob().await;
     let mut browser = latchkey.browser();
     sign_in(&mut browser, &bob).await;
+    // One for all: there are thousands of requests.
+    let client = http();
     let oracles = Oracles::new(&latchkey.issuer);
     oracles.allow("https://app.example/cb");
     let names = [
@@ -249,8 +251,8 @@ async fn s_173_no_parameter_of_any_address_can_break_it() {
             for mangled in &MANGLED[..tried] {
                 let rest = if name == "client_id" || name == "redirect_uri" { "x=y" } else { base };
                 let parameters = format!("{rest}&{name}={mangled}");
-                let get = http().get(format!("{url}?{parameters}")).header("cookie", &cookies);
-                let post = http().post(url.clone()).body(parameters);
+                let get = client.get(format!("{url}?{parameters}")).header("cookie", &cookies);
+                let post = client.post(url.clone()).body(parameters);
                 let post = post.header("content-type", "application/x-www-form-urlencoded");
                 let requests =
                     if path.starts_with("/assets") { vec![get] } else { vec![get, post] };
@@ -265,7 +267,7 @@ async fn s_173_no_parameter_of_any_address_can_break_it() {
     for mangled in MANGLED {
         for path in ["/assets/", "/logos/", "/oauth/authorize/", "/", "/account/"] {
             let url: Url = latchkey.at(path).parse().expect("an address");
-            let answer = http().get(format!("{url}{mangled}")).send().await.expect("an answer");
+            let answer = client.get(format!("{url}{mangled}")).send().await.expect("an answer");
             let status = answer.status();
             assert!(
                 status.is_client_error() || status.is_redirection(),

@@ -10,6 +10,7 @@ mod consent;
 mod forms;
 mod history;
 mod http;
+mod index;
 mod introspection;
 mod jwt;
 mod limits;

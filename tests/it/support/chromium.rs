@@ -117,14 +117,34 @@ impl Chromium {
 
     /// Types into the field called `name`.
     pub async fn fill(&self, name: &str, text: &str) {
-        let field = self.element(&format!("[name=\"{name}\"]")).await;
-        field.clear().await.expect("a field that can be emptied");
-        field.send_keys(text).await.expect("a field to type into");
+        let selector = format!("[name=\"{name}\"]");
+        self.patiently(&selector, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
     }
 
     /// Clicks the first element that fits `selector`.
     pub async fn click(&self, selector: &str) {
-        self.element(selector).await.click().await.expect("something to click");
+        self.patiently(selector, async |element| element.click().await).await;
+    }
+
+    /// Does something to an element; once more if the page it was on is just being left.
+    async fn patiently(
+        &self,
+        selector: &str,
+        act: impl AsyncFn(fantoccini::elements::Element) -> Result<(), CmdError>,
+    ) {
+        let mut last = None;
+        for _ in 0..20 {
+            match act(self.element(selector).await).await {
+                Ok(()) => return,
+                Err(error) => last = Some(error),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{selector} on {}: {last:?}", self.address().await);
     }
 
     /// Types into whatever has the focus on the page that `selector` is on; keys as in `WebDriver` §17.4.2.
@@ -207,20 +227,27 @@ impl Drop for Chromium {
     }
 }
 
+/// The port that chromedriver draws may be taken on the other version of IP: then it ends.
 fn start_driver() -> (Child, u16) {
-    let mut driver = Command::new(DRIVER)
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .expect("chromedriver starts");
-    let output = driver.stdout.take().expect("its output is piped");
-    let told = BufReader::new(output).lines().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
+    let started = (0..10).find_map(|_| {
+        let mut driver = Command::new(DRIVER)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("chromedriver starts");
+        let output = driver.stdout.take().expect("its output is piped");
+        let told = BufReader::new(output).lines().map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        if told.is_none() {
+            driver.wait().expect("chromedriver has ended");
+        }
+        told.map(|port| (driver, port))
     });
-    (driver, told.expect("chromedriver tells its port"))
+    started.expect("chromedriver tells its port")
 }
 
 /// The source of axe-core, which `scripts/test` puts there.
