@@ -35,7 +35,6 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     config.database.url = format!("sqlite://{}", home.join("latchkey.db").display());
     config.keys.directory = home.join("keys");
     config.mail.transport = format!("file://{}", home.join("outbox").display());
-    config.mail.transport = format!("file://{}", home.join("outbox").display());
     config.telemetry.log_level = "warn".into();
     refuse_problems(&config)?;
     telemetry::start(&config.telemetry)?;
@@ -74,7 +73,7 @@ fn walk_through(issuer: &str, management: SocketAddr) {
          \n  1. Open {APPLICATION} and sign in: password, consent, the verified ID token.\
          \n  2. There, refresh the tokens, revoke them, and watch userinfo refuse the dead one.\
          \n  3. See at {issuer}/account where you are signed in and what you allowed; turn on two-factor,\
-         \n     look at the history, revoke the application, and go back to it. Mails land in {HOME}/outbox.\
+         \n     look at the history, revoke the application, and go back to it.\
          \n  4. Metadata: {issuer}/.well-known/openid-configuration   Health: http://{management}/readyz\n\
          \n  State is kept in {HOME}, and mails lie in {HOME}/outbox. Ctrl+C stops.\n"
     );
