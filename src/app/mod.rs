@@ -1,5 +1,7 @@
 //! `App`: the handles that every request needs, built once.
 
+mod master_key;
+mod resealing;
 mod signing_keys;
 
 use std::ffi::OsStr;
@@ -8,27 +10,26 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use anyhow::Context;
 use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
 use crate::blocklist::Blocklist;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::geoip::Geoip;
 use crate::hashing::Hasher;
-use crate::keys::{self, KeyRing, MasterKey, TokenSealer};
+use crate::keys::{KeyRing, LastingSecrets, Mac, MasterKey, TokenSealer};
 use crate::limits::ProgramLimits;
 use crate::mail::Mail;
 use crate::outbound::Outbound;
 use crate::paths;
 use crate::protocol::client::{ClientMetadata, SubjectType};
 use crate::secret::Random;
+use crate::store::Store;
 use crate::store::events::Event;
-use crate::store::{Store, instance};
 use crate::telemetry::Caller;
 use crate::templates::Templates;
 use crate::templates::brand::Brand;
-
-/// What the master key seals so that a wrong one is noticed at start.
-const CHECK: &str = "master_key_check";
+use master_key::MasterKeyOpener;
 
 /// The handles that every request needs.
 pub struct App {
@@ -38,12 +39,16 @@ pub struct App {
     pub origin: String,
     /// The database.
     pub store: Store,
-    /// What seals and authenticates everything at rest.
+    /// What seals secrets at rest.
     pub master: MasterKey,
+    /// What passwords, client secrets and tokens are made with.
+    pub lasting: LastingSecrets,
     /// What seals access tokens.
     pub sealer: TokenSealer,
     /// Argon2id in its pool.
-    pub hasher: Hasher,
+    pub hasher: Arc<Hasher>,
+    /// What goes on after an answer, and is waited for when the program ends.
+    pub afterwards: TaskTracker,
     /// Passwords that nobody may have.
     pub blocklist: Blocklist,
     /// How often clients may ask.
@@ -70,10 +75,10 @@ pub struct App {
 
 impl App {
     /// Opens the database and brings it up to date, opens or makes the master key, loads the
-    /// signing keys or makes the first ones.
+    /// signing keys or makes the first ones. A database that is gone is never replaced by an empty
+    /// one as long as the key is there that sealed it, nor the key as long as the database is.
     pub async fn start(config: Config, clock: Clock, random: Random) -> anyhow::Result<Arc<Self>> {
-        let database = &config.database;
-        let store = Store::open_with(&database.url, database.max_connections).await?;
+        let store = open_store(&config).await?;
         store.migrate().await?;
         let app = Self::on(store, config, clock, random).await?;
         app.tend_keys().await.context("preparing the signing keys")?;
@@ -86,14 +91,16 @@ impl App {
         clock: Clock,
         random: Random,
     ) -> anyhow::Result<Arc<Self>> {
-        let master = open_master(&store, &config, &random).await?;
+        let at_rest =
+            MasterKeyOpener { store: &store, config: &config, clock: &clock, random: &random };
+        let (master, lasting) = at_rest.open().await?;
         let rules = &config.password;
         let hasher = Hasher::new(
             rules.argon2_memory_kib,
             rules.argon2_iterations,
             rules.argon2_parallelism,
             usize::try_from(rules.hash_queue)?,
-            master.derive("password-pepper"),
+            lasting.pepper(),
             &random,
         )?;
         let origin = url::Url::parse(&config.issuer)?.origin().ascii_serialization();
@@ -108,20 +115,22 @@ impl App {
             logo: config.branding.logo.as_deref().map(read_logo).transpose()?,
             metadata: OnceLock::new(),
             ring: RwLock::new(Arc::new(KeyRing::load(&[], &master)?)),
-            sealer: master.token_sealer()?,
+            sealer: lasting.token_sealer(&random)?,
             config,
             store,
             master,
-            hasher,
+            lasting,
+            hasher: Arc::new(hasher),
+            afterwards: TaskTracker::new(),
             clock,
             random,
         }))
     }
 
     /// Looks whether everything could start, without changing anything: the database answers, the
-    /// master key is there and opens what it sealed, templates, logo,
-    /// blocklist and places can be read.
-    pub async fn examine(config: &Config) -> anyhow::Result<()> {
+    /// master key is there and opens what it sealed, templates, logo, blocklist and places can be
+    /// read. Gives what an operator should know of the keys.
+    pub async fn examine(config: &Config) -> anyhow::Result<Vec<String>> {
         Templates::open(&brand(config), config.templates.directory.as_deref())?;
         config.branding.logo.as_deref().map(read_logo).transpose()?;
         Blocklist::open(config.password.blocklist.as_deref())?;
@@ -129,11 +138,13 @@ impl App {
         Outbound::new(&config.outbound, Clock::System)?;
         Mail::open(config)?;
         if Store::is_absent(&config.database.url) {
-            return Ok(());
+            return refuse_to_begin_anew(config).map(|()| Vec::new());
         }
         let store = Store::open(&config.database.url).await?;
+        store.examine(u64::MAX).await?;
         store.check().await.context("the database is not ready: run `latchkey migrate`")?;
-        open_master(&store, config, &Random::System).await.map(drop)
+        let (clock, random) = (&Clock::System, &Random::System);
+        MasterKeyOpener { store: &store, config, clock, random }.examine().await
     }
 
     /// The subject identifier of `user_id` for `client` (OpenID Connect Core §8): the user's id,
@@ -145,7 +156,7 @@ impl App {
             SubjectType::Pairwise => {
                 let sector = client.sector().unwrap_or_else(|| client.client_id.clone());
                 let bound = format!("{sector}|{user_id}");
-                self.master.mac_text("pairwise-subject", bound.as_bytes())
+                self.lasting.mac_text(Mac::PairwiseSubject, bound.as_bytes())
             }
         }
     }
@@ -154,7 +165,7 @@ impl App {
     #[must_use]
     pub fn session_id(&self, client_id: &str, session_id: &str) -> String {
         let bound = format!("{client_id}|{session_id}");
-        self.master.mac_text("session-id", bound.as_bytes())
+        self.lasting.mac_text(Mac::SessionId, bound.as_bytes())
     }
 
     /// An event of this kind, now, from where the present request came; the caller adds who and
@@ -183,29 +194,36 @@ impl App {
     }
 }
 
-/// Opens the master key, and makes sure that it is the one that sealed this database.
-async fn open_master(store: &Store, config: &Config, random: &Random) -> anyhow::Result<MasterKey> {
-    let place = keys::place("instance", "value", CHECK);
-    let sealed = {
-        let mut db = store.read().await?;
-        instance::get(&mut db, CHECK).await?
-    };
+/// How large a database is looked at as a whole at every start; `latchkey check` always does.
+const EXAMINED: u64 = 64 << 20;
+
+/// Opens the database, unless it is damaged or one that was lost.
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let database = &config.database;
+    if Store::is_absent(&database.url) {
+        refuse_to_begin_anew(config)?;
+    }
+    let store = Store::open_with(&database.url, database.max_connections).await?;
+    if store.is_blank().await? {
+        refuse_to_begin_anew(config)?;
+    }
+    store.examine(EXAMINED).await?;
+    Ok(store)
+}
+
+/// Fails if there is a master key though there is no database: at the first start there is
+/// neither, so a database was lost, or another one is meant.
+fn refuse_to_begin_anew(config: &Config) -> anyhow::Result<()> {
     let folder = &config.keys.directory;
-    let master = MasterKey::open(folder, sealed.is_some(), random)?;
-    let sealed = if let Some(sealed) = sealed {
-        sealed
-    } else {
-        let record = master.seal(CHECK, &place, CHECK.as_bytes())?;
-        let mut db = store.write().await?;
-        instance::set_once(&mut db, CHECK, &record).await?;
-        let kept = instance::get(&mut db, CHECK).await?;
-        db.commit().await?;
-        kept.unwrap_or(record)
-    };
-    master.open_sealed(CHECK, &place, &sealed).with_context(|| {
-        format!("the master key in {} does not belong to this database", folder.display())
-    })?;
-    Ok(master)
+    if MasterKey::is_in(folder) {
+        anyhow::bail!(
+            "there is a master key in {}, but the database that belongs to it is missing or empty: \
+             put it back (`latchkey restore FILE`), correct database.url, or begin with an empty \
+             one on purpose (`latchkey migrate`)",
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 fn brand(config: &Config) -> Brand {

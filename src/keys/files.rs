@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 use crate::secret::Random;
 
 /// The file of the key that seals; other `*.key` files in its folder only open what they sealed.
-const CURRENT: &str = "master.key";
+pub(super) const CURRENT: &str = "master.key";
+/// The file of a key that is to become the current one.
+pub(super) const NEXT: &str = "next.key";
 /// The first line of a file; the second is the key, 32 bytes in base64url.
 const VERSION: &str = "latchkey-master-key-v1";
 
@@ -39,27 +41,75 @@ pub enum MasterKeyError {
     File(PathBuf, #[source] io::Error),
 }
 
-/// The current secret and the old ones in `folder`; at first start a new one is made.
-pub(super) fn load(
+/// The secret in `master.key`; at first start a new one is made.
+pub(super) fn current(
     folder: &Path,
     sealed_data_exists: bool,
     random: &Random,
-) -> Result<(Secret, Vec<Secret>), MasterKeyError> {
+) -> Result<Secret, MasterKeyError> {
     let path = folder.join(CURRENT);
-    let current = match read(&path)? {
-        Some(secret) => secret,
-        None if sealed_data_exists => return Err(MasterKeyError::Missing(path)),
+    match read(&path)? {
+        Some(secret) => Ok(secret),
+        None if sealed_data_exists => Err(MasterKeyError::Missing(path)),
         None => {
             create(folder, &path, random).map_err(|e| MasterKeyError::File(path.clone(), e))?;
             // Another node may have been quicker: its key is the one.
-            read(&path)?.ok_or(MasterKeyError::Missing(path))?
+            read(&path)?.ok_or(MasterKeyError::Missing(path))
         }
-    };
-    let mut old = Vec::new();
-    for path in other_keys(folder).map_err(|e| MasterKeyError::File(folder.to_owned(), e))? {
-        old.extend(read(&path)?);
     }
-    Ok((current, old))
+}
+
+/// The secrets in the other `*.key` files of `folder`, with the files' names.
+pub(super) fn others(folder: &Path) -> Result<Vec<(String, Secret)>, MasterKeyError> {
+    let mut others = Vec::new();
+    for path in other_keys(folder).map_err(|e| MasterKeyError::File(folder.to_owned(), e))? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        others.extend(read(&path)?.map(|secret| (name, secret)));
+    }
+    Ok(others)
+}
+
+/// Makes `next.key` unless there is one: a key that only opens until it becomes the master key.
+pub(super) fn prepare(folder: &Path, random: &Random) -> Result<PathBuf, MasterKeyError> {
+    let path = folder.join(NEXT);
+    if read(&path)?.is_none() {
+        create(folder, &path, random).map_err(|e| MasterKeyError::File(path.clone(), e))?;
+    }
+    Ok(path)
+}
+
+/// Gives the file `name` the place of `master.key`, whose key stays in the folder as `former`. At
+/// no moment is there no `master.key`, and no key is ever without a file.
+pub(super) fn promote(folder: &Path, name: &str, former: &str) -> Result<(), MasterKeyError> {
+    let path = folder.join(CURRENT);
+    let moved = || {
+        match fs::hard_link(&path, folder.join(former)) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        File::open(folder)?.sync_all()?;
+        fs::rename(folder.join(name), &path)?;
+        File::open(folder)?.sync_all()
+    };
+    moved().map_err(|error| MasterKeyError::File(path.clone(), error))
+}
+
+/// Keeps others from changing the folder's keys while it lives; fails when somebody does already.
+pub(super) fn lock(folder: &Path) -> Result<File, MasterKeyError> {
+    let failed = |error| MasterKeyError::File(folder.join(CURRENT), error);
+    let folder = File::open(folder).map_err(failed)?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(fs::TryLockError::Error(error)) => Err(failed(error)),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(failed(io::Error::other("somebody else is replacing it at this moment")))
+        }
+    }
+}
+
+/// Whether the file of the current key is in `folder`, whatever is in it.
+pub(super) fn current_is_in(folder: &Path) -> bool {
+    folder.join(CURRENT).exists()
 }
 
 fn other_keys(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -110,7 +160,7 @@ fn decode(bytes: &[u8]) -> Option<Secret> {
 /// key that is already there is never overwritten.
 fn create(folder: &Path, path: &Path, random: &Random) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let beside = folder.join(format!(".{CURRENT}.{}", random.token("")));
+    let beside = folder.join(format!(".new.{}", random.token("")));
     let secret = Zeroizing::new(random.bytes::<32>());
     let encoded = Zeroizing::new(BASE64.encode(secret.as_slice()));
     let text = Zeroizing::new(format!("{VERSION}\n{}\n", encoded.as_str()));

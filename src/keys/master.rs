@@ -1,9 +1,8 @@
-//! The master key: derives a key for each purpose, seals secrets at rest, makes MACs.
+//! The master key: seals secrets at rest, each for its purpose and place.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -13,93 +12,106 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use zeroize::Zeroizing;
 
 use super::files::{self, MasterKeyError, Secret};
-use super::token_sealer::TokenSealer;
 use crate::secret::Random;
 
 /// The format of a sealed record: version, key id, then nonce, ciphertext and tag in base64url.
 const RECORD: &str = "v1";
 
-/// The instance's master key, and the old ones that still open what they sealed.
+/// How many characters of a record name its key: version, key id, and a dot after each.
+const HEAD_CHARS: usize = 12;
+
+/// The instance's master key, and the others in its folder, which open what they sealed.
+///
+/// Which of them seals is the database's choice ([`Self::follow`]), so that all nodes seal with the
+/// same one while the key is replaced. Nothing else hangs on it: what passwords, client secrets and
+/// tokens are made with are secrets of their own ([`super::LastingSecrets`]), sealed like the rest.
 pub struct MasterKey {
-    current: OneKey,
-    old: Vec<OneKey>,
+    folder: Option<PathBuf>,
+    keys: RwLock<Keys>,
     random: Random,
 }
 
+/// The keys in the folder when it was last read.
+#[derive(Clone)]
+struct Keys {
+    /// The one that seals.
+    sealing: Arc<OneKey>,
+    /// That of `master.key` first.
+    all: Vec<Arc<OneKey>>,
+}
+
 impl MasterKey {
-    /// Reads the key in `folder`, or makes it at first start.
-    ///
-    /// `master.key` seals; any other `*.key` file there only opens. So to rotate is to rename
-    /// `master.key`, put a new one in its place, and remove the old file when nothing sealed with
-    /// it is left. A key that is merely missing is never replaced while `sealed_data_exists`.
+    /// Reads the keys in `folder`, or makes one at first start. A key that is merely missing is
+    /// never replaced while `sealed_data_exists`.
     pub fn open(
         folder: &Path,
         sealed_data_exists: bool,
         random: &Random,
     ) -> Result<Self, MasterKeyError> {
-        let (current, old) = files::load(folder, sealed_data_exists, random)?;
-        Ok(Self::new(&current, &old, random))
+        let current = files::current(folder, sealed_data_exists, random)?;
+        let keys = Keys::new(&current, &files::others(folder)?);
+        let folder = Some(folder.to_owned());
+        Ok(Self { folder, keys: RwLock::new(keys), random: random.clone() })
+    }
+
+    /// Whether `folder` holds the key that seals.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        files::current_is_in(folder)
     }
 
     /// A master key that lies in no file: for tests and benchmarks.
     #[must_use]
     pub fn in_memory(secret: [u8; 32], random: &Random) -> Self {
-        Self::new(&Zeroizing::new(secret), &[], random)
-    }
-
-    pub(super) fn new(current: &Secret, old: &[Secret], random: &Random) -> Self {
-        Self {
-            current: OneKey::new(current),
-            old: old.iter().map(OneKey::new).collect(),
-            random: random.clone(),
-        }
+        let keys = RwLock::new(Keys::new(&Zeroizing::new(secret), &[]));
+        Self { folder: None, keys, random: random.clone() }
     }
 
     /// Which key seals now: no secret, and the same wherever the same key lies.
     #[must_use]
-    pub fn id(&self) -> &str {
-        &self.current.id
+    pub fn id(&self) -> String {
+        self.keys().sealing.id.clone()
     }
 
-    /// Whether the key of that id is here, current or old.
+    /// The id of the key in `master.key`.
+    #[must_use]
+    pub fn own_id(&self) -> String {
+        self.keys().all.first().map(|key| key.id.clone()).unwrap_or_default()
+    }
+
+    /// The file names and ids of the keys that only open, as the folder was last read.
+    #[must_use]
+    pub fn others(&self) -> Vec<(String, String)> {
+        let keys = self.keys();
+        keys.all.iter().skip(1).map(|key| (key.file.clone(), key.id.clone())).collect()
+    }
+
+    /// Whether the key of that id is here; one that was put into the folder since is found.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
-        self.all().any(|key| key.id == id)
+        self.find(id).is_some()
     }
 
-    /// A key for one purpose alone (RFC 5869); nothing follows from it about any other.
+    /// Seals with the key of that id from now on; `false` when it is not here.
     #[must_use]
-    pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        self.current.derive(purpose)
+    pub fn follow(&self, id: &str) -> bool {
+        let Some(key) = self.find(id) else { return false };
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).sealing = key;
+        true
     }
 
-    /// HMAC-SHA256 under the key of that purpose.
+    /// What earlier versions derived for a purpose (RFC 5869) from the key of that id first, then
+    /// from all others.
     #[must_use]
-    pub fn mac(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
-        self.current.mac(purpose, data)
-    }
-
-    /// [`Self::mac`] in base64url.
-    #[must_use]
-    pub fn mac_text(&self, purpose: &str, data: &[u8]) -> String {
-        BASE64.encode(self.mac(purpose, data))
-    }
-
-    /// Whether `mac` is right for `data`, also under an old key; takes the same time either way.
-    #[must_use]
-    pub fn mac_holds(&self, purpose: &str, data: &[u8], mac: &[u8]) -> bool {
-        self.all().any(|key| {
-            let right = key.mac(purpose, data);
-            subtle::ConstantTimeEq::ct_eq(right.as_slice(), mac).into()
-        })
+    pub fn derive(&self, id: &str, purpose: &str) -> Zeroizing<Vec<u8>> {
+        let mut all = self.keys().all;
+        all.sort_by_key(|key| key.id != id);
+        Zeroizing::new(all.iter().flat_map(|key| key.derive(purpose)).collect())
     }
 
     /// Seals a secret with AES-256-GCM for the one [`place`] where it will lie.
     pub fn seal(&self, purpose: &str, place: &str, secret: &[u8]) -> anyhow::Result<String> {
-        let id = &self.current.id;
-        let key = aead_key(&AES_256_GCM, &self.current.derive(&format!("seal/{purpose}")))?;
-        let sealed = seal(&key, self.random.bytes(), &bound(id, purpose, place), secret)?;
-        Ok(format!("{RECORD}.{id}.{}", BASE64.encode(sealed)))
+        self.keys().sealing.seal(purpose, place, (self.random.bytes(), secret))
     }
 
     /// Opens what [`Self::seal`] made for the same purpose and place.
@@ -115,8 +127,8 @@ impl MasterKey {
         else {
             bail!("{place} holds no sealed record");
         };
-        let Some(key) = self.all().find(|key| key.id == id) else {
-            bail!("{place} is sealed with a master key that is not in the keys folder");
+        let Some(key) = self.find(id) else {
+            bail!("{place} is sealed with master key {id}, which is not in the keys folder");
         };
         let key = aead_key(&AES_256_GCM, &key.derive(&format!("seal/{purpose}")))?;
         BASE64
@@ -126,21 +138,60 @@ impl MasterKey {
             .with_context(|| format!("{place} was altered, or belongs to another row"))
     }
 
-    /// What seals access tokens.
-    pub fn token_sealer(&self) -> anyhow::Result<TokenSealer> {
-        let keys: Vec<_> = self.all().map(|key| key.derive("access-tokens")).collect();
-        TokenSealer::new(&keys, &self.random)
+    /// The key of that id. The folder is read again for one that is not known: the operator gives
+    /// a new key to all nodes while they run.
+    fn find(&self, id: &str) -> Option<Arc<OneKey>> {
+        let known = |keys: &Keys| keys.all.iter().find(|key| key.id == id).map(Arc::clone);
+        if let Some(key) = known(&self.keys()) {
+            return Some(key);
+        }
+        let folder = self.folder.as_deref()?;
+        let current = files::current(folder, true, &self.random).ok()?;
+        let fresh = Keys::new(&current, &files::others(folder).ok()?);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        // What is sealed with stays: the database says when it changes.
+        let sealing = Arc::clone(&keys.sealing);
+        *keys = Keys { sealing, ..fresh };
+        known(&keys)
     }
 
-    fn all(&self) -> impl Iterator<Item = &OneKey> {
-        std::iter::once(&self.current).chain(&self.old)
+    fn keys(&self) -> Keys {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Keys {
+    fn new(current: &Secret, others: &[(String, Secret)]) -> Self {
+        let sealing = Arc::new(OneKey::new(files::CURRENT, current));
+        let mut all = vec![Arc::clone(&sealing)];
+        for (file, secret) in others {
+            let key = OneKey::new(file, secret);
+            if all.iter().all(|known| known.id != key.id) {
+                all.push(Arc::new(key));
+            }
+        }
+        Self { sealing, all }
     }
 }
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MasterKey({})", self.current.id)
+        write!(f, "MasterKey({})", self.id())
     }
+}
+
+/// The id of the key that a record is sealed with.
+#[must_use]
+pub fn key_of(record: &str) -> Option<&str> {
+    let mut parts = record.split('.');
+    (parts.next() == Some(RECORD)).then(|| parts.next()).flatten()
+}
+
+/// How every record begins that is sealed with the key of that id.
+#[must_use]
+pub fn head(id: &str) -> String {
+    debug_assert_eq!(RECORD.len() + id.len() + 2, HEAD_CHARS, "the store looks for as many");
+    format!("{RECORD}.{id}.")
 }
 
 /// The name of one value in the database, which a sealed record is bound to: moved to another
@@ -153,38 +204,33 @@ pub fn place(table: &str, column: &str, row: &str) -> String {
 /// One master key after the first step of HKDF.
 struct OneKey {
     id: String,
+    file: String,
     extracted: Secret,
-    /// The keys for MACs, each derived when it is first needed: one for each purpose in the code.
-    macs: RwLock<BTreeMap<String, hmac::Key>>,
 }
 
 impl OneKey {
-    fn new(secret: &Secret) -> Self {
-        let extracted = hmac_sha256(b"latchkey master key", &[secret.as_slice()]);
-        let mut key = Self {
-            id: String::new(),
-            extracted: Zeroizing::new(extracted),
-            macs: RwLock::default(),
-        };
+    fn new(file: &str, secret: &Secret) -> Self {
+        let extracted = Zeroizing::new(hmac_sha256(b"latchkey master key", &[secret.as_slice()]));
+        let mut key = Self { id: String::new(), file: file.to_owned(), extracted };
         key.id = BASE64.encode(key.derive("id").split_at(6).0);
         key
     }
 
-    /// HKDF-Expand for one block of output (RFC 5869 §2.3).
+    /// HKDF-Expand for one block of output (RFC 5869 §2.3): nothing follows from the key of one
+    /// purpose about any other.
     fn derive(&self, purpose: &str) -> [u8; 32] {
         hmac_sha256(self.extracted.as_slice(), &[b"latchkey/v1/", purpose.as_bytes(), &[1]])
     }
 
-    /// HMAC-SHA256 under the key of that purpose.
-    fn mac(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
-        let known = self.macs.read().unwrap_or_else(PoisonError::into_inner).get(purpose).cloned();
-        let key = known.unwrap_or_else(|| {
-            let key = self.derive(&format!("mac/{purpose}"));
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-            let mut macs = self.macs.write().unwrap_or_else(PoisonError::into_inner);
-            macs.entry(purpose.to_owned()).or_insert(key).clone()
-        });
-        bytes_of(&hmac::sign(&key, data))
+    fn seal(
+        &self,
+        purpose: &str,
+        place: &str,
+        (nonce, secret): ([u8; NONCE_LEN], &[u8]),
+    ) -> anyhow::Result<String> {
+        let key = aead_key(&AES_256_GCM, &self.derive(&format!("seal/{purpose}")))?;
+        let sealed = seal(&key, nonce, &bound(&self.id, purpose, place), secret)?;
+        Ok(format!("{}{}", head(&self.id), BASE64.encode(sealed)))
     }
 }
 
@@ -196,7 +242,7 @@ fn hmac_sha256(key: &[u8], data: &[&[u8]]) -> [u8; 32] {
     bytes_of(&context.sign())
 }
 
-fn bytes_of(tag: &hmac::Tag) -> [u8; 32] {
+pub(super) fn bytes_of(tag: &hmac::Tag) -> [u8; 32] {
     let mut mac = [0; 32];
     for (to, from) in mac.iter_mut().zip(tag.as_ref()) {
         *to = *from;

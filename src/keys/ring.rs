@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
+use super::purpose::SIGNING_KEYS as PURPOSE;
 use super::{MasterKey, place};
 use crate::clock::Timestamp;
 use crate::protocol::jwt::{KeyType, PublicKey, SigningAlg, SigningKey};
@@ -52,8 +53,6 @@ impl KeyRow {
     }
 }
 
-const PURPOSE: &str = "signing-keys";
-
 fn sealed_place(kid: &str) -> String {
     place("signing_keys", "sealed", kid)
 }
@@ -79,12 +78,16 @@ impl KeyRing {
         Ok(Self { keys, public })
     }
 
-    /// The key that signs with `alg` now: the newest that is activated and not retired.
+    /// The key that signs with `alg` now: the newest that is activated and not retired. If the
+    /// clock was set back to before the first was activated, that one: it is published already.
     #[must_use]
     pub fn active(&self, alg: SigningAlg, now: Timestamp) -> Option<Arc<SigningKey>> {
-        let mut newest_first = self.keys.iter().rev();
-        let right =
-            newest_first.find(|(row, key)| key.key_type == alg.key_type() && row.signs(now));
+        let fits = |(_, key): &&(KeyRow, Arc<SigningKey>)| key.key_type == alg.key_type();
+        let newest = self.keys.iter().rev().filter(fits).find(|(row, _)| row.signs(now));
+        let right = newest.or_else(|| {
+            let mut oldest_first = self.keys.iter().filter(fits);
+            oldest_first.find(|(row, _)| row.activates_at > now && row.retires_at.is_none())
+        });
         right.map(|(_, key)| Arc::clone(key))
     }
 

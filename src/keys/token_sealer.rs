@@ -6,6 +6,7 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, LessSafeKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use super::files::Secret;
 use super::master::{aead_key, open, seal};
 use crate::secret::Random;
 
@@ -21,7 +22,7 @@ pub struct TokenSealer {
 }
 
 impl TokenSealer {
-    pub(super) fn new(keys: &[[u8; 32]], random: &Random) -> anyhow::Result<Self> {
+    pub(super) fn new(keys: &[Secret], random: &Random) -> anyhow::Result<Self> {
         let keys =
             keys.iter().map(|key| aead_key(&AES_256_GCM_SIV, key)).collect::<Result<_, _>>()?;
         Ok(Self { keys, random: random.clone() })

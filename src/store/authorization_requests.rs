@@ -35,11 +35,13 @@ pub struct PendingAuthorization {
     pub decided_by: Option<String>,
     /// When it was answered.
     pub finished_at: Option<Timestamp>,
+    /// Whose share of the requests in progress it takes: a person's or an address's.
+    pub source: String,
 }
 
 record!(PendingAuthorization in "pending_authorizations" by id {
     id, browser_hash, client_id, request as json, hinted_subject, created_at, expires_at,
-    account_selected_at, decided_at, decision, decided_by, finished_at,
+    account_selected_at, decided_at, decision, decided_by, finished_at, source,
 });
 
 impl PendingAuthorization {
@@ -65,6 +67,7 @@ impl PendingAuthorization {
             decision: None,
             decided_by: None,
             finished_at: None,
+            source: String::new(),
         }
     }
 }
@@ -100,7 +103,7 @@ pub async fn insert(db: &mut Db, pending: &PendingAuthorization) -> Result<(), S
     sqlx::query(
         "INSERT INTO pending_authorizations (id, browser_hash, client_id, request, hinted_subject, \
          created_at, expires_at, account_selected_at, decided_at, decision, decided_by, \
-         finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         finished_at, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(&pending.id)
     .bind(&pending.browser_hash)
@@ -114,6 +117,7 @@ pub async fn insert(db: &mut Db, pending: &PendingAuthorization) -> Result<(), S
     .bind(&pending.decision)
     .bind(&pending.decided_by)
     .bind(pending.finished_at)
+    .bind(&pending.source)
     .execute(db)
     .await?;
     Ok(())
@@ -128,7 +132,7 @@ pub async fn find(
 ) -> Result<Option<PendingAuthorization>, StoreError> {
     let pending = sqlx::query_as(
         "SELECT id, browser_hash, client_id, request, hinted_subject, created_at, expires_at, \
-         account_selected_at, decided_at, decision, decided_by, finished_at \
+         account_selected_at, decided_at, decision, decided_by, finished_at, source \
          FROM pending_authorizations WHERE id = $1 AND browser_hash = $2 AND expires_at > $3",
     )
     .bind(id)

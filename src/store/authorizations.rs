@@ -172,17 +172,19 @@ pub async fn replace_unseen(
     id: &str,
     dead: i64,
     now: Timestamp,
+    idle_expires_at: Timestamp,
 ) -> Result<Option<Authorization>, StoreError> {
     revisions::lock(db).await?;
     let authorization: Option<Authorization> = sqlx::query_as(concat!(
-        "UPDATE authorizations SET generation = generation + 1, rotated_at = $3 \
-         WHERE id = $1 AND generation = $2 AND seen_generation < $2 AND revoked_at IS NULL \
+        "UPDATE authorizations SET generation = generation + 1, rotated_at = $3, \
+         idle_expires_at = $4 WHERE id = $1 AND generation = $2 AND seen_generation < $2 AND revoked_at IS NULL \
          RETURNING ",
         columns!()
     ))
     .bind(id)
     .bind(dead)
     .bind(now)
+    .bind(idle_expires_at)
     .fetch_optional(&mut *db)
     .await?;
     if let Some(authorization) = &authorization {

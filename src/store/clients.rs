@@ -1,7 +1,7 @@
 //! Clients: their metadata, their secret, the resources they answer for.
 
 use crate::clock::Timestamp;
-use crate::protocol::client::ClientMetadata;
+use crate::protocol::client::{ClientMetadata, RegisteredBy};
 
 use super::row::{record, to_json};
 use super::{Db, StoreError, revisions};
@@ -15,6 +15,8 @@ pub struct ClientRecord {
     pub metadata: ClientMetadata,
     /// A keyed hash of the secret, for clients that have one.
     pub secret_hash: Option<String>,
+    /// By whom it was registered.
+    pub registered_by: RegisteredBy,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -24,18 +26,28 @@ pub struct ClientRecord {
 }
 
 record!(ClientRecord in "clients" by id {
-    id, metadata as json, secret_hash, created_at, updated_at, disabled_at,
+    id, metadata as json, secret_hash, registered_by as registered_by, created_at, updated_at,
+    disabled_at,
 });
+
+impl ClientRecord {
+    /// Whether nobody but itself has vouched for it.
+    #[must_use]
+    pub fn is_self_registered(&self) -> bool {
+        self.registered_by == RegisteredBy::Itself
+    }
+}
 
 /// Adds a client; `Conflict` when the id, or a resource it answers for, is taken.
 pub async fn insert(db: &mut Db, client: &ClientRecord) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO clients (id, metadata, secret_hash, created_at, updated_at, disabled_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO clients (id, metadata, secret_hash, registered_by, created_at, updated_at, \
+         disabled_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&client.id)
     .bind(to_json(&client.metadata)?)
     .bind(&client.secret_hash)
+    .bind(client.registered_by.name())
     .bind(client.created_at)
     .bind(client.updated_at)
     .bind(client.disabled_at)
@@ -57,7 +69,7 @@ async fn insert_resources(db: &mut Db, client: &ClientRecord) -> Result<(), Stor
 
 /// The client of this id. Requests go through [`super::Store::client`], which caches.
 pub async fn find(db: &mut Db, id: &str) -> Result<Option<ClientRecord>, StoreError> {
-    let sql = "SELECT id, metadata, secret_hash, created_at, updated_at, disabled_at \
+    let sql = "SELECT id, metadata, secret_hash, registered_by, created_at, updated_at, disabled_at \
                FROM clients WHERE id = $1";
     Ok(sqlx::query_as(sql).bind(id).fetch_optional(db).await?)
 }
@@ -68,7 +80,7 @@ pub async fn list(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<ClientRecord>, StoreError> {
-    let sql = "SELECT id, metadata, secret_hash, created_at, updated_at, disabled_at \
+    let sql = "SELECT id, metadata, secret_hash, registered_by, created_at, updated_at, disabled_at \
                FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
     Ok(sqlx::query_as(sql).bind(after.unwrap_or_default()).bind(limit).fetch_all(db).await?)
 }

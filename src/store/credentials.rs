@@ -1,6 +1,7 @@
 //! What people prove themselves with: passwords, second factors.
 
 use crate::clock::Timestamp;
+use crate::secret::sha256;
 
 use super::row::record;
 use super::{Db, StoreError, revisions};
@@ -50,26 +51,34 @@ pub async fn find(db: &mut Db, user_id: &str) -> Result<Option<PasswordCredentia
 }
 
 /// Whether a person may still come in by what was proven: nobody has locked the account, and the
-/// password (if `hash` names one) is the one that was compared. Until the transaction ends neither
-/// can change, so that no session slips past a lock or a new password.
+/// password is the one that was compared, by its `hash`, or else was not set after `proven_at`.
+/// Until the transaction ends neither can change, so that no session slips past a lock or a new
+/// password.
 pub async fn hold_if_standing(
     db: &mut Db,
     user_id: &str,
     hash: Option<&str>,
+    proven_at: Timestamp,
 ) -> Result<bool, StoreError> {
     revisions::lock(db).await?;
-    let sql = "SELECT COALESCE(p.hash, '') FROM users u \
+    let sql = "SELECT COALESCE(p.hash, ''), COALESCE(p.rehashed_from, ''), p.set_at FROM users u \
                LEFT JOIN password_credentials p ON p.user_id = u.id \
                WHERE u.id = $1 AND u.locked_at IS NULL";
-    let found: Option<String> = sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
-    Ok(found.is_some_and(|present| hash.is_none_or(|hash| hash == present)))
+    let found: Option<(String, String, Option<Timestamp>)> =
+        sqlx::query_as(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.is_some_and(|(present, before, set_at)| match hash {
+        // Hashed anew meanwhile it is still the same password.
+        Some(hash) => hash == present || sha256(hash) == before,
+        None => set_at.is_some_and(|set_at| set_at <= proven_at),
+    }))
 }
 
 /// Gives the person this password in place of any other.
 pub async fn set(db: &mut Db, credential: &PasswordCredential) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO password_credentials (user_id, hash, set_at) VALUES ($1, $2, $3) \
-         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, set_at = excluded.set_at",
+         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, set_at = excluded.set_at, \
+         must_change_at = NULL, rehashed_from = NULL",
     )
     .bind(&credential.user_id)
     .bind(&credential.hash)
@@ -86,7 +95,8 @@ pub async fn change(
     old: &str,
     credential: &PasswordCredential,
 ) -> Result<bool, StoreError> {
-    let sql = "UPDATE password_credentials SET hash = $3, set_at = $4 \
+    let sql = "UPDATE password_credentials \
+               SET hash = $3, set_at = $4, must_change_at = NULL, rehashed_from = NULL \
                WHERE user_id = $1 AND hash = $2";
     let done = sqlx::query(sql)
         .bind(&credential.user_id)
@@ -106,14 +116,27 @@ pub async fn replace_hash_if(
     old: &str,
     new: &str,
 ) -> Result<bool, StoreError> {
+    let sql = "UPDATE password_credentials SET hash = $3, rehashed_from = $4 \
+               WHERE user_id = $1 AND hash = $2";
     let done =
-        sqlx::query("UPDATE password_credentials SET hash = $3 WHERE user_id = $1 AND hash = $2")
-            .bind(user_id)
-            .bind(old)
-            .bind(new)
-            .execute(db)
-            .await?;
+        sqlx::query(sql).bind(user_id).bind(old).bind(new).bind(sha256(old)).execute(db).await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Makes the person's present password a temporary one: it opens nothing but the page that asks
+/// for another.
+pub async fn make_temporary(db: &mut Db, user_id: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE password_credentials SET must_change_at = $2 WHERE user_id = $1";
+    sqlx::query(sql).bind(user_id).bind(now).execute(db).await?;
+    Ok(())
+}
+
+/// Since when the person's password is a temporary one; `None`: it is their own.
+pub async fn temporary_since(db: &mut Db, user_id: &str) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT must_change_at FROM password_credentials WHERE user_id = $1";
+    let found: Option<Option<Timestamp>> =
+        sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.flatten())
 }
 
 /// Whether the person must show a second factor after the password.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use anyhow::anyhow;
+
 use crate::protocol::error::OAuthError;
 
 use super::row::CorruptRow;
@@ -38,6 +40,14 @@ const SQLITE_PASSING: [i64; 9] = [5, 6, 7, 8, 9, 10, 13, 14, 15];
 /// resources, not in the right state (lock), intervention (timeout, shutdown), system.
 const POSTGRES_PASSING: [&str; 7] = ["08", "25006", "40", "53", "55P03", "57", "58"];
 
+/// SQLite's primary result codes for a file that is not what it was: CORRUPT, NOTADB.
+const SQLITE_DAMAGED: [i64; 2] = [11, 26];
+
+fn is_damaged(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = error.code().filter(|code| code.len() < 5).and_then(|code| code.parse::<i64>().ok());
+    code.is_some_and(|code| SQLITE_DAMAGED.contains(&(code & 0xff)))
+}
+
 fn passes(error: &dyn sqlx::error::DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     // SQLSTATE has five characters and begins a class that SQLite's numbers never reach: they
@@ -56,6 +66,10 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(error) if passes(&*error) => {
                 Self::Unavailable(error.to_string().into())
             }
+            sqlx::Error::Database(error) if is_damaged(&*error) => Self::Other(anyhow!(
+                "the database is damaged ({}): put a backup in its place with `latchkey restore`",
+                error.message()
+            )),
             sqlx::Error::Decode(cause) => match cause.downcast::<CorruptRow>() {
                 Ok(row) => Self::Corrupt {
                     table: row.table,

@@ -40,6 +40,20 @@ pub async fn insert(db: &mut Db, form: &KeptForm) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets the forms of a session but for the `most` that expire last.
+pub async fn trim(db: &mut Db, session_id: &str, most: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM kept_forms WHERE id_hash IN \
+         (SELECT id_hash FROM kept_forms WHERE session_id = $1 \
+         ORDER BY expires_at DESC, id_hash LIMIT 1000 OFFSET $2)",
+    )
+    .bind(session_id)
+    .bind(most)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Looks at a form of this session.
 pub async fn find(
     db: &mut Db,

@@ -32,6 +32,20 @@ pub(super) async fn run(engine: &Engine) -> Result<(), StoreError> {
     }
 }
 
+/// Whether no migration was ever applied.
+pub(super) async fn is_blank(engine: &Engine) -> Result<bool, StoreError> {
+    let sql = match engine {
+        Engine::Sqlite(_) => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Engine::Postgres(_) => {
+            "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() \
+             AND tablename = '_sqlx_migrations'"
+        }
+    };
+    let mut db = engine.readers().acquire().await?;
+    let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut *db).await?;
+    Ok(tables == 0)
+}
+
 async fn apply(connection: &mut AnyConnection) -> Result<(), StoreError> {
     MIGRATIONS.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => StoreError::Other(anyhow!(

@@ -21,6 +21,7 @@ mod error;
 pub mod events;
 pub mod factor_failures;
 pub mod failure_counts;
+pub mod faults;
 mod group_commit;
 pub mod held;
 pub mod instance;
@@ -33,9 +34,11 @@ pub mod proof_tries;
 pub mod queue;
 pub mod recent_events;
 pub mod removals;
+pub mod request_shares;
 mod revisions;
 pub mod revoked_tokens;
 mod row;
+pub mod sealed;
 pub mod sessions;
 pub mod sign_ins;
 pub mod signing_keys;
@@ -49,6 +52,7 @@ pub use error::StoreError;
 pub use standing::{Live, Revision, Standing};
 
 use engine::Engine;
+use faults::{Faults, Point};
 use group_commit::GroupWrite;
 use postgres::PostgresWrite;
 use revisions::RevisionReader;
@@ -65,6 +69,7 @@ const CONNECTIONS: u32 = 10;
 pub struct Store {
     engine: Engine,
     cache: LiveCache,
+    faults: Faults,
 }
 
 /// What the store did since it was opened.
@@ -89,7 +94,7 @@ impl Store {
         sqlx::any::install_default_drivers();
         let engine = Engine::open(url, connections).await?;
         let cache = LiveCache::new(RevisionReader::start(engine.clone()));
-        Ok(Self { engine, cache })
+        Ok(Self { engine, cache, faults: Faults::default() })
     }
 
     /// Whether `url` names an SQLite file that is not there yet.
@@ -101,6 +106,20 @@ impl Store {
         })
     }
 
+    /// Whether nothing was ever made in it: not even the first migration.
+    pub async fn is_blank(&self) -> Result<bool, StoreError> {
+        migrate::is_blank(&self.engine).await
+    }
+
+    /// Fails if an embedded database is damaged. It is read as a whole, so a file of more than
+    /// `most_bytes` is left unread.
+    pub async fn examine(&self, most_bytes: u64) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.examine(most_bytes).await,
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Brings the schema up to date; other nodes may do the same at the same time.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         migrate::run(&self.engine).await
@@ -108,6 +127,7 @@ impl Store {
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Read, StoreError> {
+        self.faults.at(Point::Read).await?;
         Ok(Read { connection: self.engine.readers().acquire().await? })
     }
 
@@ -115,11 +135,12 @@ impl Store {
     /// dropped, it never was. Hash no password and call no other machine while you hold one, and
     /// end it after the first error.
     pub async fn write(&self) -> Result<Write, StoreError> {
+        self.faults.at(Point::Write).await?;
         let lease = match &self.engine {
             Engine::Sqlite(sqlite) => Lease::Sqlite(sqlite.writer.write().await?),
             Engine::Postgres(postgres) => Lease::Postgres(postgres.write().await?),
         };
-        Ok(Write { lease })
+        Ok(Write { lease, faults: self.faults.clone() })
     }
 
     /// Whether the database answers.
@@ -163,6 +184,7 @@ impl DerefMut for Read {
 #[must_use = "a write that is not committed never was"]
 pub struct Write {
     lease: Lease,
+    faults: Faults,
 }
 
 #[derive(Debug)]
@@ -175,10 +197,12 @@ impl Write {
     /// Makes the transaction durable. After an error it most likely never was, but that is
     /// certain only when the database can be asked again.
     pub async fn commit(self) -> Result<(), StoreError> {
+        self.faults.at(Point::BeforeCommit).await?;
         match self.lease {
-            Lease::Sqlite(write) => write.commit().await,
-            Lease::Postgres(write) => write.commit().await,
+            Lease::Sqlite(write) => write.commit().await?,
+            Lease::Postgres(write) => write.commit().await?,
         }
+        self.faults.at(Point::AfterCommit).await
     }
 }
 

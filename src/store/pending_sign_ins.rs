@@ -43,6 +43,40 @@ pub async fn insert(db: &mut Db, pending: &PendingSignIn) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Adds a browser that has proven all it had to, and owes another password.
+pub async fn insert_proven(
+    db: &mut Db,
+    pending: &PendingSignIn,
+    proof: &str,
+) -> Result<(), StoreError> {
+    insert(db, pending).await?;
+    let sql = "UPDATE pending_sign_ins SET proof = $2 WHERE id_hash = $1";
+    sqlx::query(sql).bind(&pending.id_hash).bind(proof).execute(db).await?;
+    Ok(())
+}
+
+/// The browser that owes another password, and what it has proven.
+pub async fn find_proven(
+    db: &mut Db,
+    id_hash: &str,
+    now: Timestamp,
+) -> Result<Option<(PendingSignIn, String)>, StoreError> {
+    let sql = "SELECT proof FROM pending_sign_ins \
+               WHERE id_hash = $1 AND expires_at > $2 AND proof IS NOT NULL";
+    let proof: Option<String> =
+        sqlx::query_scalar(sql).bind(id_hash).bind(now).fetch_optional(&mut *db).await?;
+    let Some(proof) = proof else { return Ok(None) };
+    let pending = sqlx::query_as(
+        "SELECT id_hash, user_id, password_at, created_at, expires_at, remembered_at \
+         FROM pending_sign_ins WHERE id_hash = $1 AND expires_at > $2",
+    )
+    .bind(id_hash)
+    .bind(now)
+    .fetch_optional(db)
+    .await?;
+    Ok(pending.map(|pending| (pending, proof)))
+}
+
 /// The browser that owes a second factor, if its time is not over.
 pub async fn find(
     db: &mut Db,
@@ -52,7 +86,7 @@ pub async fn find(
     let pending = sqlx::query_as(
         "SELECT id_hash, user_id, password_at, created_at, expires_at, remembered_at \
          FROM pending_sign_ins \
-         WHERE id_hash = $1 AND expires_at > $2",
+         WHERE id_hash = $1 AND expires_at > $2 AND proof IS NULL",
     )
     .bind(id_hash)
     .bind(now)

@@ -10,7 +10,7 @@ use super::{Db, StoreError};
 pub struct Job {
     /// The record's id.
     pub id: String,
-    /// What kind of work: `mail`, `recovery`, `logout_notice`.
+    /// What kind of work: `mail`, `recovery`, `sign_in_blocked`, `logout_notice`.
     pub kind: String,
     /// What is to be sent to whom, sealed.
     pub sealed: String,
@@ -50,6 +50,12 @@ pub async fn is_due(db: &mut Db, kind: &str, now: Timestamp) -> Result<bool, Sto
     let found: Option<String> =
         sqlx::query_scalar(sql).bind(kind).bind(now).fetch_optional(db).await?;
     Ok(found.is_some())
+}
+
+/// How many jobs of a kind wait, counted up to `most`.
+pub async fn count_up_to(db: &mut Db, kind: &str, most: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM (SELECT id FROM queue WHERE kind = $1 LIMIT $2) AS waiting";
+    Ok(sqlx::query_scalar(sql).bind(kind).bind(most).fetch_one(db).await?)
 }
 
 /// Takes at most `limit` due jobs of a kind and puts each off until `again_at`, so that no other

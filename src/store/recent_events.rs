@@ -26,28 +26,6 @@ pub async fn sign_ins(
     Ok(events)
 }
 
-/// What was changed of a person's account, the newest first; not what they merely did.
-pub async fn changes(
-    db: &mut Db,
-    user_id: &str,
-    since: Timestamp,
-    limit: i64,
-) -> Result<Vec<Event>, StoreError> {
-    let events = sqlx::query_as(
-        "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, outcome, \
-         details, request_id, attempt FROM events WHERE user_id = $1 AND at >= $2 AND outcome = 'successful' \
-         AND kind NOT IN ('sign_in', 'signed_out', 'confirmed', 'recovery_asked', \
-         'protect_begun', 'protect_reviewed', 'protect_finished') \
-         ORDER BY at DESC, id DESC LIMIT $3",
-    )
-    .bind(user_id)
-    .bind(since)
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
-    Ok(events)
-}
-
 /// A person's newest events whose kind begins with `prefix`.
 pub async fn of_kind(
     db: &mut Db,

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row, Type};
 
+use crate::protocol::client::RegisteredBy;
 use crate::protocol::scope::Scope;
 
 use super::StoreError;
@@ -68,6 +69,12 @@ impl<'r> Reading<'r> {
         serde_json::from_str(&text).map_err(|error| self.corrupt(column, &error))
     }
 
+    /// A column that says who registered a client.
+    pub(super) fn registered_by(&self, column: &'static str) -> sqlx::Result<RegisteredBy> {
+        let name: String = self.get(column)?;
+        RegisteredBy::from_name(&name).ok_or_else(|| self.corrupt(column, &"no such origin"))
+    }
+
     /// A column of scopes, written as in RFC 6749 §3.3.
     pub(super) fn scope(&self, column: &'static str) -> sqlx::Result<Scope> {
         let text: String = self.get(column)?;
@@ -87,7 +94,8 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
         .map_err(|error| StoreError::Other(anyhow::Error::new(error).context("encoding a column")))
 }
 
-/// Says how a record is read from its row: plain columns, `as json`, `as scope`.
+/// Says how a record is read from its row: plain columns, `as json`, `as scope`,
+/// `as registered_by`.
 macro_rules! record {
     ($record:ident in $table:literal by $key:ident {
         $($field:ident $(as $how:ident)?),+ $(,)?
@@ -110,5 +118,8 @@ macro_rules! record {
     (@ $reading:ident $field:ident) => { $reading.get(stringify!($field))? };
     (@ $reading:ident $field:ident json) => { $reading.json(stringify!($field))? };
     (@ $reading:ident $field:ident scope) => { $reading.scope(stringify!($field))? };
+    (@ $reading:ident $field:ident registered_by) => {
+        $reading.registered_by(stringify!($field))?
+    };
 }
 pub(super) use record;

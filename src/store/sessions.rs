@@ -157,6 +157,20 @@ pub async fn touch(db: &mut Db, id: &str, now: Timestamp) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Whether a session still counts, held until the transaction ends: whatever ends it comes before
+/// or after all that is done in its name. Take it before any row of a request or a consent.
+pub async fn hold(db: &mut Db, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE browser_sessions SET last_active_at = last_active_at \
+         WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
+    )
+    .bind(id)
+    .bind(now)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// Gives a session a new cookie after a new proof; `false` when it has ended.
 pub async fn rotate(
     db: &mut Db,

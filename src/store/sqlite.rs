@@ -86,6 +86,26 @@ impl Sqlite {
         Ok(Self { url, readers, writer })
     }
 
+    /// Fails if the file is damaged where SQLite itself can see it: in how its pages hang together,
+    /// and whether its indexes tell the same as its tables.
+    pub(super) async fn examine(&self, most_bytes: u64) -> Result<(), StoreError> {
+        let path = path_of(&self.url)?;
+        if fs::metadata(&path).is_ok_and(|file| file.len() > most_bytes) {
+            return Ok(());
+        }
+        let mut connection = self.connect_reader().await?;
+        let verdict = sqlx::query_scalar::<_, String>("PRAGMA integrity_check(1)");
+        let verdict = verdict.fetch_one(&mut connection).await;
+        let _ = connection.close().await;
+        match verdict?.as_str() {
+            "ok" => Ok(()),
+            what => Err(StoreError::Other(anyhow!(
+                "the database is damaged ({}): put a backup in its place with `latchkey restore`",
+                what.replace('\n', "; ")
+            ))),
+        }
+    }
+
     /// A connection for reading that belongs to no pool.
     pub(super) async fn connect_reader(&self) -> Result<AnyConnection, StoreError> {
         let mut connection = AnyConnection::connect(&self.url).await?;
@@ -135,7 +155,10 @@ async fn enter_wal(connection: &mut AnyConnection) -> Result<(), StoreError> {
                     "SQLite's journal stays in mode `{mode}`; the file system does not support WAL"
                 )));
             }
-            Err(error) => last = Some(StoreError::from(error)),
+            Err(error) => match StoreError::from(error) {
+                error @ StoreError::Unavailable(_) => last = Some(error),
+                error => return Err(error),
+            },
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 
 use super::authorizations::Authorization;
 use super::clients::{self, ClientRecord};
+use super::faults::Point;
 use super::revisions::RevisionReader;
 use super::{Db, Store, StoreError, revoked_tokens};
 
@@ -134,6 +135,7 @@ pub struct Live<'a> {
 impl Store {
     /// A view that answers several questions with one look at the revision.
     pub async fn live(&self) -> Result<Live<'_>, StoreError> {
+        self.faults.at(Point::Revision).await?;
         Ok(Live { store: self, revision: self.cache.revision.current().await? })
     }
 
