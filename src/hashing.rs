@@ -1,15 +1,16 @@
 //! Password hashes: Argon2id in a bounded pool, so that no flood of sign-ins starves the rest.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use crate::secret::Random;
 use crate::waiting::Waiting;
@@ -22,7 +23,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub enum Verdict {
     /// The password is right.
     Right {
-        /// The hash is weaker than today's parameters: it should be replaced.
+        /// The hash was made with other parameters than today's: it should be replaced.
         outdated: bool,
     },
     /// The password is wrong, or there was none to compare with.
@@ -48,6 +49,7 @@ pub struct Hasher {
     waiting: AtomicUsize,
     queue: usize,
     decoy: String,
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Hasher {
@@ -71,6 +73,7 @@ impl Hasher {
             waiting: AtomicUsize::new(0),
             queue: if queue == 0 { cores * 4 } else { queue },
             decoy: String::new(),
+            memory: Arc::default(),
         };
         let nobodys = random.token("");
         hasher.decoy = hash(&hasher.params, &hasher.pepper, &nobodys, &random.bytes::<16>())?;
@@ -97,10 +100,33 @@ impl Hasher {
     ) -> Result<Verdict, HashingError> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
+        // What it costs, which must be the same for everybody: no salt and nothing of the hash.
+        let cost = stored.rsplitn(3, '$').last().unwrap_or_default();
+        tracing::trace!(cost, "a password is compared");
         let (params, pepper) = (self.params.clone(), Arc::clone(&self.pepper));
-        let verdict =
-            self.run(move || verify(&params, &pepper, password.expose_secret(), &stored)).await?;
+        let verdict = self
+            .run_in_memory(move |memory| {
+                verify(&params, &pepper, password.expose_secret(), &stored, memory)
+            })
+            .await?;
         Ok(if known { verdict } else { Verdict::Wrong })
+    }
+
+    /// The same with memory that is kept, one piece a permit: given back to the allocator it would
+    /// stay with each thread that ever hashed, and a flood of sign-ins would fill the machine.
+    async fn run_in_memory<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Vec<Block>) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, HashingError> {
+        let kept = Arc::clone(&self.memory);
+        self.run(move || {
+            let taken = kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut memory = taken.unwrap_or_default();
+            let result = work(&mut memory);
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            result
+        })
+        .await
     }
 
     async fn run<T: Send + 'static>(
@@ -148,17 +174,63 @@ fn verify(
     pepper: &[u8; 32],
     password: &str,
     stored: &str,
+    memory: &mut Vec<Block>,
 ) -> anyhow::Result<Verdict> {
     let parsed = PasswordHash::new(stored)
         .map_err(|error| anyhow::anyhow!("a stored password hash cannot be read: {error}"))?;
-    if context(params, pepper)?.verify_password(password.as_bytes(), &parsed).is_err() {
-        return Ok(Verdict::Wrong);
-    }
     let used = Params::try_from(&parsed)
         .map_err(|error| anyhow::anyhow!("a stored password hash cannot be read: {error}"))?;
-    let outdated = used.m_cost() < params.m_cost()
-        || (used.m_cost() == params.m_cost() && used.t_cost() < params.t_cost());
-    Ok(Verdict::Right { outdated })
+    let (Some(salt), Some(right)) = (&parsed.salt, &parsed.hash) else {
+        anyhow::bail!("a stored password hash cannot be read: it has no salt or no hash");
+    };
+    ensure!(
+        parsed.algorithm.as_str() == Algorithm::Argon2id.as_str()
+            && parsed.version == Some(Version::V0x13.into()),
+        "a stored password hash cannot be read: it is no Argon2id of version 19"
+    );
+    // One piece of memory for all, because getting it takes its time, too.
+    let most = used.block_count().max(params.block_count());
+    memory.resize(memory.len().max(most), Block::default());
+    let mut found = Zeroizing::new(vec![0; right.len()]);
+    fill(&used, pepper, (password, salt.as_ref()), (&mut found, memory))?;
+    // Right or wrong, it takes as long as a hash of today: nobody learns whose hash is old.
+    if let Some(filler) = filler(params, cost(params).saturating_sub(cost(&used)))? {
+        fill(&filler, pepper, ("", &[0; 16]), (&mut [0; 32], memory))?;
+    }
+    if !bool::from(subtle::ConstantTimeEq::ct_eq(found.as_slice(), right.as_bytes())) {
+        return Ok(Verdict::Wrong);
+    }
+    let shape = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    Ok(Verdict::Right { outdated: shape(&used) != shape(params) })
+}
+
+/// What a hash costs: the memory that is filled, in KiB, each pass counted.
+fn cost(params: &Params) -> u64 {
+    u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
+/// What costs about so much, to no other end than to take the time; none where that is too little.
+fn filler(params: &Params, cost: u64) -> anyhow::Result<Option<Params>> {
+    let lanes = params.p_cost();
+    // As many passes as leave each of them the least memory that there may be.
+    let passes = u64::from(params.t_cost()).min(cost / u64::from(8 * lanes));
+    let (Ok(passes), Some(size)) = (u32::try_from(passes), cost.checked_div(passes)) else {
+        return Ok(None);
+    };
+    let filler = Params::new(u32::try_from(size)?, passes, lanes, None)
+        .map_err(|error| anyhow::anyhow!("the Argon2id parameters do not fit: {error}"))?;
+    Ok(Some(filler))
+}
+
+fn fill(
+    params: &Params,
+    pepper: &[u8; 32],
+    (password, salt): (&str, &[u8]),
+    (hash, memory): (&mut [u8], &mut [Block]),
+) -> anyhow::Result<()> {
+    context(params, pepper)?
+        .hash_password_into_with_memory(password.as_bytes(), salt, hash, memory)
+        .map_err(|error| anyhow::anyhow!("the password could not be hashed: {error}"))
 }
 
 #[cfg(test)]
@@ -182,6 +254,31 @@ mod tests {
         assert_eq!(old.verify("right".into(), None).await.unwrap(), Verdict::Wrong);
         let elsewhere = hasher(64, 2).verify("right".into(), Some(stored)).await.unwrap();
         assert_eq!(elsewhere, Verdict::Wrong, "without the pepper a hash is worth nothing");
+    }
+
+    #[test]
+    fn what_an_old_hash_saves_is_spent() {
+        let params = |memory, passes, lanes| Params::new(memory, passes, lanes, None).unwrap();
+        let stored = |used: &Params| hash(used, &[1; 32], "right", &[7; 16]).unwrap();
+        let now = params(4096, 3, 1);
+        let mut memory = Vec::new();
+        for old in [params(64, 1, 1), params(2048, 3, 1), params(4096, 2, 1), params(4095, 3, 1)] {
+            let verdict = verify(&now, &[1; 32], "right", &stored(&old), &mut memory).unwrap();
+            assert_eq!(verdict, Verdict::Right { outdated: true });
+            let wrong = verify(&now, &[1; 32], "x", &stored(&old), &mut memory).unwrap();
+            assert_eq!(wrong, Verdict::Wrong);
+        }
+        // Whatever is left over, it is spent but for a hundredth of the whole, and fits into the
+        // memory of a hash of today.
+        for lanes in [1, 4] {
+            let now = params(4096, 3, lanes);
+            for left in [0, 1, 7, 8, 9, 31, 32, 33, 100, 4096, 12_000, 12_287] {
+                let spent = filler(&now, left).unwrap();
+                assert!(spent.as_ref().is_none_or(|one| one.block_count() <= now.block_count()));
+                let missed = left.abs_diff(spent.as_ref().map_or(0, cost));
+                assert!(missed <= cost(&now) / 100, "{left}: {missed}");
+            }
+        }
     }
 
     #[tokio::test]

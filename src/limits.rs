@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Clock as GovernorClock;
@@ -22,15 +23,30 @@ const CLOSED_FOR: Duration = Duration::from_mins(1);
 /// The most pairs of client and address that are turned away at a time.
 const MOST_CLOSED: u64 = 100_000;
 
-/// The injected clock as the library reads it.
+/// The injected clock as the library reads it: how much time has passed. What a clock is set back
+/// by has not passed, or everybody would be turned away until it is where it was.
 #[derive(Clone, Debug)]
-struct Time(Clock);
+struct Time {
+    clock: Clock,
+    passed: Arc<Mutex<(Timestamp, Duration)>>,
+}
+
+impl Time {
+    fn new(clock: &Clock) -> Self {
+        let passed = Arc::new(Mutex::new((clock.now(), Duration::ZERO)));
+        Self { clock: clock.clone(), passed }
+    }
+}
 
 impl GovernorClock for Time {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.now().millis()).unwrap_or(0))
+        let mut seen = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let (last, passed) = *seen;
+        *seen = (now, passed + now.since(last));
+        seen.1
     }
 }
 
@@ -46,7 +62,7 @@ pub struct ProgramLimits {
     time: Time,
     requests: Limiter<String>,
     failures: Limiter<(String, IpAddr)>,
-    closed: Cache<(String, IpAddr), Timestamp>,
+    closed: Cache<(String, IpAddr), Duration>,
 }
 
 impl fmt::Debug for ProgramLimits {
@@ -59,7 +75,7 @@ impl ProgramLimits {
     /// The limits that the operator chose; zero requests a minute count as one.
     #[must_use]
     pub fn new(config: &RateLimits, clock: &Clock) -> Self {
-        let time = Time(clock.clone());
+        let time = Time::new(clock);
         let a_minute = NonZeroU32::new(config.token_per_minute).unwrap_or(NonZeroU32::MIN);
         Self {
             enabled: config.enabled,
@@ -87,9 +103,9 @@ impl ProgramLimits {
         if !self.enabled || self.closed.entry_count() == 0 {
             return Ok(());
         }
-        let now = self.time.0.now();
+        let now = self.time.now();
         match self.closed.get(&(client_id.to_owned(), address)) {
-            Some(until) if now < until => Err(until.since(now)),
+            Some(until) if now < until => Err(until.saturating_sub(now)),
             _ => Ok(()),
         }
     }
@@ -102,7 +118,7 @@ impl ProgramLimits {
         }
         let key = (client_id.to_owned(), address);
         if self.failures.check_key(&key).is_err() {
-            self.closed.insert(key, self.time.0.now() + CLOSED_FOR);
+            self.closed.insert(key, self.time.now() + CLOSED_FOR);
             self.closed.run_pending_tasks();
         }
     }
@@ -145,6 +161,23 @@ mod tests {
         assert_eq!(limits.request("other"), Ok(()));
         clock.advance(Duration::from_secs(1));
         assert_eq!(limits.request("web"), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_shuts_nobody_out() {
+        let (limits, clock) = limits(60);
+        for away in [86_400_000, -86_400_000, -3_600_000] {
+            if let Clock::Manual(at) = &clock {
+                at.fetch_add(away, std::sync::atomic::Ordering::SeqCst);
+            }
+            for _ in 0..10 {
+                assert_eq!(limits.request("web"), Ok(()), "{away}");
+            }
+        }
+        for _ in 0..=30 {
+            limits.failed("web", HERE);
+        }
+        assert_eq!(limits.listen("web", HERE), Err(Duration::from_mins(1)));
     }
 
     #[test]

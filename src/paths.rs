@@ -29,6 +29,8 @@ pub const LOGIN: &str = "/login";
 pub const LOGIN_TWO_FACTOR: &str = "/login/two-factor";
 /// Setting two-factor up at the sign-in that needs it.
 pub const LOGIN_TWO_FACTOR_SET_UP: &str = "/login/two-factor/set-up";
+/// Choosing another password in place of a temporary one, before anything opens.
+pub const LOGIN_CHANGE_PASSWORD: &str = "/login/change-password";
 /// Which of the accounts to go on with (`prompt=select_account`).
 pub const LOGIN_ACCOUNT: &str = "/login/account";
 /// Signing out.
@@ -117,6 +119,13 @@ pub const PAGES: &[&str] = &[
     ACCOUNT_TWO_FACTOR_OFF,
     ACCOUNT_BROWSERS_DISTRUST,
 ];
+
+/// The one of [`PAGES`] that `to` is; whatever else somebody wrote there is none.
+#[must_use]
+pub fn own_page(to: &str) -> Option<&'static str> {
+    PAGES.iter().find(|page| **page == to).copied()
+}
+
 /// Who signed in, or tried to.
 pub const ACCOUNT_HISTORY: &str = "/account/history";
 /// The same as a file.

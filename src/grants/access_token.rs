@@ -184,10 +184,27 @@ pub async fn check_at(
         return Ok(None);
     }
     if i64::from(*generation) > authorization.seen_generation {
-        let mut db = app.store.write().await?;
-        authorizations::mark_seen(&mut db, id, i64::from(*generation)).await?;
-        db.commit().await?;
-        app.store.forget(id);
+        note_seen(app, id, i64::from(*generation)).await?;
     }
     Ok(Some(LiveToken { token, client, standing: Some(standing) }))
+}
+
+/// Notes that a token of this generation was seen. While nothing can be written the token is as
+/// good as ever: its next use is noted instead, because the cache still says that none was.
+async fn note_seen(app: &App, id: &str, generation: i64) -> Result<(), StoreError> {
+    let noting = async {
+        let mut db = app.store.write().await?;
+        authorizations::mark_seen(&mut db, id, generation).await?;
+        db.commit().await
+    };
+    match noting.await {
+        Err(error) if error.is_unavailable() => {
+            tracing::warn!(%error, "the use of a token could not be noted");
+        }
+        noted => {
+            noted?;
+            app.store.forget(id);
+        }
+    }
+    Ok(())
 }

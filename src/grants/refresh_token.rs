@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::grants::may_act::may_act;
 use crate::grants::theft::tell_of_theft;
 use crate::grants::{Entitlement, last_use};
+use crate::keys::Mac;
 use crate::protocol::code_grant::{self, StoredGrant};
 use crate::protocol::error::OAuthError;
 use crate::protocol::parameters::Parameters;
@@ -42,7 +43,7 @@ impl RefreshToken {
     pub fn derive(&self, app: &App) -> anyhow::Result<String> {
         let mut bytes = Uuid::try_parse(&self.authorization_id)?.into_bytes().to_vec();
         bytes.extend(self.generation.to_be_bytes());
-        let mac = app.master.mac("refresh-token", &bytes);
+        let mac = app.lasting.mac(Mac::RefreshToken, &bytes);
         bytes.extend(mac);
         Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
@@ -53,7 +54,7 @@ impl RefreshToken {
         let encoded = token.strip_prefix(PREFIX).filter(|rest| rest.len() <= 128)?;
         let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
         let (body, mac) = bytes.split_at_checked(BODY)?;
-        if !app.master.mac_holds("refresh-token", body, mac) {
+        if !app.lasting.mac_holds(Mac::RefreshToken, body, mac) {
             return None;
         }
         let (id, generation) = body.split_at_checked(16)?;
@@ -160,18 +161,16 @@ async fn rotate(
     now: Timestamp,
 ) -> Result<(Rotated, Write), StoreError> {
     let mut seen = authorization.clone();
+    let idle_expires_at = now + *app.config.tokens.refresh_idle;
     for _ in 0..4 {
         let step = decide(app, &seen, i64::from(presented), now);
-        let idle_expires_at = now + *app.config.tokens.refresh_idle;
+        let (id, from) = (&seen.id, seen.generation);
         let moved = match step {
             Step::Same => return Ok((to(&seen), db)),
             Step::Theft => return Ok((Rotated::Theft, db)),
-            Step::Next => {
-                let id = &seen.id;
-                authorizations::rotate(&mut db, id, seen.generation, now, idle_expires_at).await?
-            }
+            Step::Next => authorizations::rotate(&mut db, id, from, now, idle_expires_at).await?,
             Step::Replace => {
-                authorizations::replace_unseen(&mut db, &seen.id, seen.generation, now).await?
+                authorizations::replace_unseen(&mut db, id, from, now, idle_expires_at).await?
             }
         };
         if let Some(moved) = moved {

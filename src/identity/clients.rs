@@ -4,7 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::protocol::client::{AuthMethod, ClientMetadata, SubjectType};
+use crate::keys::Mac;
+use crate::protocol::client::{AuthMethod, ClientMetadata, RegisteredBy, SubjectType};
 use crate::protocol::error::OAuthError;
 use crate::secret::equal;
 use crate::store::clients::{self, ClientRecord};
@@ -63,11 +64,11 @@ impl From<OAuthError> for ClientError {
     }
 }
 
-/// The keyed hash under which a client secret is kept: useless without the master key.
+/// The keyed hash under which a client secret is kept: useless without the instance's secrets.
 #[must_use]
 pub fn hash_secret(app: &App, client_id: &str, secret: &str) -> String {
     let bound = format!("{client_id}|{secret}");
-    app.master.mac_text("client-secret", bound.as_bytes())
+    app.lasting.mac_text(Mac::ClientSecret, bound.as_bytes())
 }
 
 /// Whether `secret` is the secret of `client`; takes the same time for any wrong one.
@@ -130,6 +131,7 @@ pub async fn register(
         id: metadata.client_id.clone(),
         metadata,
         secret_hash,
+        registered_by: RegisteredBy::Operator,
         created_at: now,
         updated_at: now,
         disabled_at: None,

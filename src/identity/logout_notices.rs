@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::keys::place;
+use crate::keys::purpose::LOGOUT_NOTICES as PURPOSE;
 use crate::store::active_sessions::{self, Visit};
 use crate::store::queue::{self, Job};
 use crate::store::{Db, StoreError, clients};
@@ -20,9 +21,6 @@ pub const KIND: &str = "logout_notice";
 
 /// How long it makes sense to tell: after that, an application's own session has to end by itself.
 const TOLD_FOR: Duration = Duration::from_mins(10);
-
-/// The purpose under which notices are sealed.
-const PURPOSE: &str = "logout-notices";
 
 /// That a person's session with a client has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -166,8 +166,9 @@ pub async fn find(app: &App, who: &str) -> Result<User, PeopleError> {
     found.ok_or_else(|| PeopleError::Unknown(who.to_owned()))
 }
 
-/// Sets a new password; every session and every application of the person is signed out, because
-/// it was not they who changed it.
+/// Sets a temporary password: who signs in with it must choose another one before anything opens,
+/// and after [`super::temporary_password::GOOD_FOR`] nobody can. Every session and every application of
+/// the person is signed out, because it was not they who changed it.
 pub async fn set_password(app: &App, who: &str, new: &SecretString) -> Result<User, PeopleError> {
     let user = find(app, who).await?;
     let hash = hash_new(app, new, &password::names_of(&user)).await?;
@@ -176,10 +177,11 @@ pub async fn set_password(app: &App, who: &str, new: &SecretString) -> Result<Us
     let credential = PasswordCredential { user_id: user.id.clone(), hash, set_at: now };
     end_everything(app, &mut db, &user.id, "password set by an administrator").await?;
     credentials::set(&mut db, &credential).await?;
+    credentials::make_temporary(&mut db, &user.id, now).await?;
     links::void_all(&mut db, Purpose::Recovery, &user.id).await?;
     lockout::reopened(&mut db, &user.id).await?;
     pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
-    record(app, &mut db, "password_set", &user.id, json!({})).await?;
+    record(app, &mut db, "password_set", &user.id, json!({ "temporary": true })).await?;
     tell(app, &mut db, &user, Notice::PasswordChanged { by_support: true }).await?;
     db.commit().await?;
     Ok(user)
@@ -193,6 +195,7 @@ pub async fn lock(app: &App, who: &str, reason: &str) -> Result<User, PeopleErro
     users::lock(&mut db, &user.id, reason, now).await?;
     sessions::end_all(app, &mut db, &user.id, None, "account locked").await?;
     devices::distrust_all(&mut db, &user.id).await?;
+    pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     record(app, &mut db, "user_locked", &user.id, json!({ "reason": reason })).await?;
     tell(app, &mut db, &user, Notice::AccountLocked { reason }).await?;
     db.commit().await?;

@@ -16,7 +16,7 @@ use crate::identity::lockout;
 use crate::identity::password::{self, Weakness};
 use crate::identity::sessions::{self, Whereabouts};
 use crate::identity::sign_in::canonical_login;
-use crate::keys::place;
+use crate::keys::{Mac, place, purpose};
 use crate::notices::{self, Notice, RECOVERY_TTL, Source};
 use crate::paths;
 use crate::secret::sha256;
@@ -30,7 +30,7 @@ use crate::store::{Db, StoreError, authorizations, devices, pending_sign_ins};
 /// What requests for a link are called in the queue.
 const KIND: &str = "recovery";
 /// The purpose under which they are sealed there.
-const SEAL: &str = "queue";
+const SEAL: &str = purpose::QUEUE;
 /// Links that one account gets within [`WINDOW`]: no mailbox is flooded by strangers.
 const LINKS: i64 = 3;
 /// How long a link counts against the next.
@@ -39,6 +39,8 @@ const WINDOW: Duration = Duration::from_hours(1);
 const ASKED_FOR: Duration = Duration::from_mins(10);
 /// How long a request belongs to the node that took it.
 const CLAIMED_FOR: Duration = Duration::from_mins(1);
+/// Requests that wait at most: what strangers ask for must not fill the disk.
+const MOST_WAITING: i64 = 2000;
 /// Requests that are answered in one run.
 const BATCH: i64 = 50;
 
@@ -51,9 +53,10 @@ struct Asked {
     user_agent: String,
 }
 
-/// Takes a request for a link. It costs the same whatever was typed.
-pub async fn ask(app: &App, login: &str, whereabouts: &Whereabouts) -> anyhow::Result<()> {
-    let Some(login) = canonical_login(login) else { return Ok(()) };
+/// Takes a request for a link; `false` when too many wait already. It costs the same whatever was
+/// typed.
+pub async fn ask(app: &App, login: &str, whereabouts: &Whereabouts) -> anyhow::Result<bool> {
+    let Some(login) = canonical_login(login) else { return Ok(true) };
     let asked = Asked {
         login,
         address: whereabouts.address.clone(),
@@ -72,8 +75,12 @@ pub async fn ask(app: &App, login: &str, whereabouts: &Whereabouts) -> anyhow::R
         tries: 0,
     };
     let mut db = app.store.write().await?;
+    if queue::count_up_to(&mut db, KIND, MOST_WAITING).await? >= MOST_WAITING {
+        return Ok(false);
+    }
     queue::push(&mut db, &job).await?;
-    Ok(db.commit().await?)
+    db.commit().await?;
+    Ok(true)
 }
 
 /// Looks whose the requests are that came in, and puts a mail into the queue where there is
@@ -112,7 +119,7 @@ async fn answer(app: &App, job: &Job) -> anyhow::Result<()> {
         let outcome = write_to(app, &mut db, user.as_ref(), &asked).await?;
         // A name that is nobody's may be a password typed into the wrong field.
         let name_hash = match &user {
-            None => Some(app.master.mac_text("unknown-name", asked.login.as_bytes())),
+            None => Some(app.lasting.mac_text(Mac::UnknownName, asked.login.as_bytes())),
             Some(_) => None,
         };
         let event = Event {

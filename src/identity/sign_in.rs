@@ -10,9 +10,9 @@ use crate::app::App;
 use crate::hashing::{HashingError, Verdict};
 use crate::identity::attempts::{self, Owed};
 use crate::identity::lockout::{self, Admission, Bucket};
-use crate::identity::sessions::Whereabouts;
-use crate::identity::{familiarity, password, two_factor};
-use crate::notices::{self, Notice, Source};
+use crate::identity::sessions::{Arrival, Whereabouts, still_stands};
+use crate::identity::{blocked, familiarity, password, rehash, temporary_password, two_factor};
+use crate::keys::Mac;
 use crate::secret::sha256;
 use crate::store::events::Event;
 use crate::store::pending_sign_ins::{self, PendingSignIn};
@@ -90,11 +90,12 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
         Some(key) => {
             let mut db = app.store.read().await?;
             let user = users::find_by_login(&mut db, key).await?;
-            let credential = match &user {
-                Some(user) => credentials::find(&mut db, &user.id).await?,
-                None => None,
-            };
-            (user, credential)
+            // Asked for nobody as well: an unknown name costs as many questions as a known one.
+            let id = user.as_ref().map(|user| user.id.as_str()).unwrap_or_default();
+            let credential = credentials::find(&mut db, id).await?;
+            let temporary = credentials::temporary_since(&mut db, id).await?;
+            let over = temporary.is_some_and(|since| temporary_password::is_over(app, since));
+            (user, credential.filter(|_| !over))
         }
         None => (None, None),
     };
@@ -111,11 +112,11 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
         }
         Err(HashingError::Fault(fault)) => return Err(fault),
     };
-    let (Some(user), Some(mut hash), Verdict::Right { outdated }) = (user, stored, verdict) else {
+    let (Some(user), Some(hash), Verdict::Right { outdated }) = (user, stored, verdict) else {
         return refuse(app, &attempt, key.as_deref()).await;
     };
-    if outdated && let Some(new) = rehash(app, &user, &hash, typed.into()).await? {
-        hash = new;
+    if outdated {
+        rehash::afterwards(app, &user.id, &hash, typed.into());
     }
     let mut db = app.store.write().await?;
     lockout::succeeded(&mut db, &bucket).await?;
@@ -133,7 +134,8 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
     Ok(outcome)
 }
 
-/// Takes a try at the password; what is blocked is told in the history, and the person once.
+/// Takes a try at the password; what is blocked is told in the history, and the person once: later,
+/// because writing to somebody would take longer than writing to nobody.
 async fn admit(
     app: &App,
     attempt: &Attempt<'_>,
@@ -148,10 +150,8 @@ async fn admit(
     };
     let mut db = app.store.write().await?;
     record(app, &mut db, user.map(|user| user.id.as_str()), attempt, "blocked", key).await?;
-    if let Some(user) = user.filter(|_| first) {
-        let Whereabouts { address, user_agent, .. } = attempt.whereabouts;
-        let source = Source { address, user_agent };
-        notices::tell(app, &mut db, user, source, Notice::SignInBlocked).await?;
+    if first {
+        blocked::note(app, &mut db, key.unwrap_or_default(), attempt.whereabouts).await?;
     }
     db.commit().await?;
     Ok(Err(SignIn::Blocked { retry_after }))
@@ -169,26 +169,6 @@ async fn refuse(app: &App, attempt: &Attempt<'_>, key: Option<&str>) -> anyhow::
     Ok(SignIn::Refused)
 }
 
-/// A hash made with weaker parameters is replaced while the password is at hand.
-async fn rehash(
-    app: &App,
-    user: &User,
-    old: &str,
-    typed: SecretString,
-) -> anyhow::Result<Option<String>> {
-    match app.hasher.hash(typed, &app.random).await {
-        Ok(new) => {
-            let mut db = app.store.write().await?;
-            let replaced = credentials::replace_hash_if(&mut db, &user.id, old, &new).await?;
-            db.commit().await?;
-            Ok(replaced.then_some(new))
-        }
-        // The next sign-in will do it.
-        Err(HashingError::Busy) => Ok(None),
-        Err(HashingError::Fault(fault)) => Err(fault),
-    }
-}
-
 async fn record(
     app: &App,
     db: &mut Db,
@@ -199,7 +179,7 @@ async fn record(
 ) -> Result<(), StoreError> {
     // A name that is nobody's may be a password typed into the wrong field.
     let name_hash = match (user_id, unknown_name) {
-        (None, Some(name)) => Some(app.master.mac_text("unknown-name", name.as_bytes())),
+        (None, Some(name)) => Some(app.lasting.mac_text(Mac::UnknownName, name.as_bytes())),
         _ => None,
     };
     let event = Event {
@@ -222,14 +202,14 @@ pub fn attempt_of(pending: &PendingSignIn) -> String {
 }
 
 /// Remembers that this browser proved a password and owes the second factor. It is an
-/// interaction: a cookie and a type of its own that no page but `/login/two-factor` reads.
+/// interaction: a cookie and a type of its own that no page but `/login/two-factor` reads. `None`
+/// when a new password or a lock came in between.
 pub async fn owe_second_factor(
     app: &App,
-    user: &User,
-    whereabouts: &Whereabouts,
+    arrival: &Arrival<'_>,
     client_id: Option<&str>,
-    remembered: bool,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Option<String>> {
+    let Arrival { user, whereabouts, remembered, .. } = *arrival;
     let judgement = {
         let mut db = app.store.read().await?;
         familiarity::assess(app, &mut db, &user.id, whereabouts).await?
@@ -245,12 +225,15 @@ pub async fn owe_second_factor(
         remembered_at: remembered.then_some(now),
     };
     let mut db = app.store.write().await?;
+    if !still_stands(&mut db, arrival).await? {
+        return Ok(None);
+    }
     pending_sign_ins::insert(&mut db, &pending).await?;
     let attempt = attempt_of(&pending);
     let owed = Owed { user, whereabouts, client_id, attempt: &attempt, judgement: &judgement };
     attempts::half_way(app, &mut db, &owed).await?;
     db.commit().await?;
-    Ok(token)
+    Ok(Some(token))
 }
 
 /// Who owes the second factor in the browser that holds `token`.

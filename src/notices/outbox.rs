@@ -7,15 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::keys::place;
+use crate::keys::purpose::QUEUE as PURPOSE;
 use crate::mail::Letter;
 use crate::store::queue::{self, Job};
 use crate::store::{Db, StoreError};
 
 /// What mails are called in the queue.
 pub const KIND: &str = "mail";
-
-/// The purpose under which they are sealed.
-const PURPOSE: &str = "queue";
 
 /// A mail that waits, and what it is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -64,7 +64,7 @@ pub(super) async fn get(
     let content = ConsentPage {
         action: paths::CONSENT,
         request: &pending.id,
-        application: ApplicationView::of(&client),
+        application: ApplicationView::with_age(&client, app.clock.now()),
         account: AccountView::of(&signed_in.user),
         any_new: !known.is_empty() && scopes.iter().any(|scope| scope.is_new),
         scopes,

@@ -141,34 +141,29 @@ pub(super) async fn post(
         afresh: signed_in.as_ref().is_some_and(|one| one.user.username == form.text("username")),
         error: None,
     };
-    let error = match sign_in::sign_in(&app, attempt).await? {
-        SignIn::Proven { user, hash } => {
-            let remembered = !form.text("remember").is_empty();
+    let outcome = sign_in::sign_in(&app, attempt).await?;
+    let error = match &outcome {
+        SignIn::Proven { user, hash } | SignIn::SecondFactorNeeded { user, hash } => {
             let entry = Entry {
-                user: &user,
-                proof: &Proof::password(app.clock.now()),
-                whereabouts: &whereabouts,
-                before: signed_in.as_ref().map(|signed_in| &signed_in.session),
-                remembered,
-                hash: Some(&hash),
-            };
-            return enter(&app, &entry, &onward).await;
-        }
-        SignIn::SecondFactorNeeded { user, hash } => {
-            let entry = Entry {
-                user: &user,
+                user,
                 proof: &Proof::password(app.clock.now()),
                 whereabouts: &whereabouts,
                 before: signed_in.as_ref().map(|signed_in| &signed_in.session),
                 remembered: !form.text("remember").is_empty(),
-                hash: Some(&hash),
+                hash: Some(hash),
+                pending: None,
+                trusts: false,
             };
-            return owe_or_trust(&app, &entry, &onward).await;
+            return if matches!(outcome, SignIn::Proven { .. }) {
+                enter(&app, &entry, &onward).await
+            } else {
+                owe_or_trust(&app, &entry, &onward).await
+            };
         }
         SignIn::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
         SignIn::Locked => return locked::show(&app, &form.browser, &onward).await,
         SignIn::Blocked { retry_after } => {
-            let words = blocked_for(retry_after);
+            let words = blocked_for(*retry_after);
             let refused = Shown { error: Some(&words), ..refused };
             let mut response = show(&app, &form.browser, &onward, refused).await?;
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
@@ -224,8 +219,10 @@ fn wants_more(onward: &Onward) -> bool {
 /// own.
 async fn owe(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
     let client_id = onward.pending().map(|pending| pending.client_id.as_str());
-    let Entry { user, whereabouts, remembered, .. } = *entry;
-    let token = sign_in::owe_second_factor(app, user, whereabouts, client_id, remembered).await?;
+    let Some(token) = sign_in::owe_second_factor(app, entry, client_id).await? else {
+        // Overtaken by a new password or a lock, as in `enter`.
+        return Ok(see_other(&onward.step(paths::LOGIN)));
+    };
     let mut response = see_other(&onward.step(paths::LOGIN_TWO_FACTOR));
     let lasts = Some(sign_in::PENDING_TTL);
     add_cookie(&mut response, cookies::set(app, Name::PendingSignIn, &token, lasts));

@@ -1,6 +1,7 @@
 //! The browser's door: one file a step, named as its path. No step knows the next: each goes
 //! back to the request it belongs to.
 
+pub mod change_password;
 pub mod consent;
 pub mod locked;
 mod login;
@@ -29,6 +30,7 @@ pub fn proving_routes() -> Router<Arc<App>> {
             paths::LOGIN_TWO_FACTOR_SET_UP,
             get(two_factor_set_up::get).post(two_factor_set_up::post),
         )
+        .route(paths::LOGIN_CHANGE_PASSWORD, get(change_password::get).post(change_password::post))
         .route(paths::RECOVER, get(recover::get).post(recover::post))
         .route(paths::RECOVER_LINK, get(new_password::get).post(new_password::post))
 }

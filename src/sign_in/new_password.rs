@@ -60,17 +60,22 @@ fn show(
         action: paths::recover_link(token),
         account: AccountView::of(user),
         error,
-        hint: match app.config.password.policy {
-            PasswordPolicy::Default => {
-                "At least 8 characters, with letters, digits and special characters. \
-                 A password manager makes good ones."
-            }
-            PasswordPolicy::Nist => {
-                "At least 15 characters; a few words that do not belong together are fine."
-            }
-        },
+        hint: hint(app),
     };
     page.render(app, &content)
+}
+
+/// What a password must be like.
+pub(super) fn hint(app: &App) -> &'static str {
+    match app.config.password.policy {
+        PasswordPolicy::Default => {
+            "At least 8 characters, with letters, digits and special characters. \
+             A password manager makes good ones."
+        }
+        PasswordPolicy::Nist => {
+            "At least 15 characters; a few words that do not belong together are fine."
+        }
+    }
 }
 
 /// Sets the new password. Nobody is signed in by that, so a second factor is still asked for.

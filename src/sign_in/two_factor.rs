@@ -8,9 +8,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::identity::sessions::Whereabouts;
 use crate::identity::sign_in;
-use crate::identity::two_factor::{self, Attempt, By, Factor, SecondFactor};
+use crate::identity::two_factor::{self, Attempt, Factor, SecondFactor};
 use crate::paths;
 use crate::store::pending_sign_ins::PendingSignIn;
 use crate::store::{backup_codes, credentials};
@@ -164,9 +163,10 @@ pub(super) async fn post(
                 before: signed_in.as_ref().map(|signed_in| &signed_in.session),
                 remembered: pending.remembered_at.is_some(),
                 hash: None,
+                pending: Some(&pending.id_hash),
+                trusts: factor == Factor::Totp && !form.text("trust").is_empty(),
             };
-            let trusts = !form.text("trust").is_empty();
-            return arrive(&app, &entry, &onward, (factor, trusts)).await;
+            return arrive(&app, &entry, &onward, factor).await;
         }
         SecondFactor::Over => return Ok(begin_anew(&app, &onward)),
         refused => complaint(&refused, backup),
@@ -194,26 +194,18 @@ fn complaint(refused: &SecondFactor, backup: bool) -> &'static str {
     }
 }
 
-/// Signs the browser in, and trusts it if its owner said so. After a backup code our own pages
-/// begin with the question whether the phone is lost; an application is not kept waiting by it.
+/// Signs the browser in. After a backup code our own pages begin with the question whether the phone
+/// is lost; an application is not kept waiting by it.
 async fn arrive(
     app: &App,
     entry: &Entry<'_>,
     onward: &Onward,
-    (factor, trusts): (Factor, bool),
+    factor: Factor,
 ) -> Result<Response, PageError> {
-    let device = entry.whereabouts.device.clone().unwrap_or_else(|| app.random.token(""));
-    let whereabouts = Whereabouts { device: Some(device), ..entry.whereabouts.clone() };
-    let entry = Entry { whereabouts: &whereabouts, ..*entry };
     let recovered = Onward::Page(paths::ACCOUNT_TWO_FACTOR_RECOVERED);
     let onward = match (factor, onward) {
         (Factor::BackupCode { .. }, Onward::Page(_)) => &recovered,
         _ => onward,
     };
-    let response = enter(app, &entry, onward).await?;
-    if trusts && factor == Factor::Totp {
-        let by = By { user: entry.user, session_id: None, whereabouts: &whereabouts };
-        two_factor::trust(app, &by).await?;
-    }
-    Ok(response)
+    enter(app, entry, onward).await
 }

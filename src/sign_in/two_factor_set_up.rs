@@ -150,14 +150,8 @@ async fn go_on(
 ) -> Result<Response, PageError> {
     let Scene { app, onward, pending, user, .. } = *scene;
     let proven_at = {
-        let mut db = app.store.write().await?;
-        let now = app.clock.now();
-        let proven_at = pending_sign_ins::proven_at(&mut db, &pending.id_hash, now).await?;
-        // Of racing answers one signs in.
-        let first =
-            proven_at.is_some() && pending_sign_ins::remove(&mut db, &pending.id_hash).await?;
-        db.commit().await?;
-        proven_at.filter(|_| first)
+        let mut db = app.store.read().await?;
+        pending_sign_ins::proven_at(&mut db, &pending.id_hash, app.clock.now()).await?
     };
     let Some(at) = proven_at else {
         return Ok(see_other(&onward.step(paths::LOGIN_TWO_FACTOR_SET_UP)));
@@ -172,6 +166,15 @@ async fn go_on(
     };
     let before = signed_in.map(|signed_in| &signed_in.session);
     let remembered = pending.remembered_at.is_some();
-    enter(app, &Entry { user, proof: &proof, whereabouts, before, remembered, hash: None }, onward)
-        .await
+    let entry = Entry {
+        user,
+        proof: &proof,
+        whereabouts,
+        before,
+        remembered,
+        hash: None,
+        pending: Some(&pending.id_hash),
+        trusts: false,
+    };
+    enter(app, &entry, onward).await
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
@@ -53,13 +54,56 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
+/// The proxies that are believed.
+#[derive(Debug)]
+pub struct Proxies {
+    trusted: Vec<IpNet>,
+    /// Whether it was said that somebody else seems to be one.
+    told: AtomicBool,
+}
+
+impl Proxies {
+    /// Those of these networks.
+    #[must_use]
+    pub fn new(trusted: &[IpNet]) -> Self {
+        Self { trusted: trusted.to_vec(), told: AtomicBool::new(false) }
+    }
+
+    /// Says once that a neighbour speaks for others and is not believed: most likely a proxy that
+    /// the configuration forgot. Strangers from afar may write such headers, too.
+    fn tell(&self, peer: IpAddr, headers: &HeaderMap) {
+        let speaks = headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED);
+        if speaks
+            && is_near(peer)
+            && !is_trusted(peer, &self.trusted)
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                %peer,
+                "a forwarded address is ignored, because its sender is not in \
+                 server.trusted_proxies; everybody who comes through it has its address"
+            );
+        }
+    }
+}
+
+/// Whether an address is of this machine or of a private network (RFC 1918, RFC 4193).
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
 /// The layer that works out [`ClientAddress`] once for each request.
 pub async fn identify(
-    State(trusted): State<Arc<[IpNet]>>,
+    State(proxies): State<Arc<Proxies>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let address = client_address(peer(request.extensions()), request.headers(), &trusted);
+    let peer = peer(request.extensions());
+    proxies.tell(peer, request.headers());
+    let address = client_address(peer, request.headers(), &proxies.trusted);
     request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
 }

@@ -43,11 +43,16 @@ pub fn secure(app: &App) -> bool {
 }
 
 /// The value of the cookie `name`, if the request carries exactly one of it.
+#[must_use]
+pub fn read(app: &App, headers: &HeaderMap, name: Name) -> Option<String> {
+    value_of(headers, &name.wire(secure(app)))
+}
+
+/// The value of the cookie that is called `wanted`, if there is exactly one of it.
 ///
 /// Two cookies of one name mean that somebody else wrote one of them: then neither counts.
 #[must_use]
-pub fn read(app: &App, headers: &HeaderMap, name: Name) -> Option<String> {
-    let wanted = name.wire(secure(app));
+pub fn value_of(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()

@@ -33,12 +33,13 @@ impl PageForm {
     }
 }
 
-/// Whether the request was sent by one of our own pages.
+/// Whether the request was sent by one of our own pages; `ours` is their origin.
 ///
 /// `Sec-Fetch-Site` decides where a browser sends it. `Origin` must be ours where it is given;
 /// `null` is tolerated only beside a `Sec-Fetch-Site` that vouches for it, because our own pages
 /// send no referrer and browsers then write `Origin: null`.
-fn from_our_page(app: &App, headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn from_our_page(ours: &str, headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().ok());
     let vouched = match text(header::HeaderName::from_static("sec-fetch-site")) {
         Some(Some("same-origin")) => true,
@@ -48,7 +49,7 @@ fn from_our_page(app: &App, headers: &HeaderMap) -> bool {
     match text(header::ORIGIN) {
         None => true,
         Some(Some("null")) => vouched,
-        Some(Some(origin)) => origin == app.origin,
+        Some(Some(origin)) => origin == ours,
         Some(None) => false,
     }
 }
@@ -57,7 +58,7 @@ impl FromRequest<Arc<App>> for PageForm {
     type Rejection = PageError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
-        if !from_our_page(app, request.headers()) {
+        if !from_our_page(&app.origin, request.headers()) {
             return Err(PageError::Forbidden);
         }
         if !is_form(request.headers()) {

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::App;
 use crate::identity::sessions::{self, Whereabouts};
+use crate::keys::Mac;
 use crate::secret::{equal, sha256};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
@@ -102,7 +103,7 @@ impl Browser {
     pub fn csrf(&self, app: &App) -> String {
         let session = self.session_hash.as_deref().unwrap_or_default();
         let bound = format!("{}|{session}", self.token);
-        URL_SAFE_NO_PAD.encode(app.master.mac("csrf", bound.as_bytes()))
+        URL_SAFE_NO_PAD.encode(app.lasting.mac(Mac::Form, bound.as_bytes()))
     }
 
     /// The same browser, after its session got this token: for forms in the answer that brings the

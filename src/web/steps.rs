@@ -6,7 +6,9 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::identity::sessions::{self, Whereabouts};
-use crate::identity::{attempts, familiarity};
+use crate::identity::sign_in::PENDING_TTL;
+use crate::identity::two_factor::{self, By};
+use crate::identity::{attempts, familiarity, temporary_password};
 use crate::paths;
 use crate::store::authorization_requests::{self as requests, PendingAuthorization};
 use crate::store::clients::ClientRecord;
@@ -33,8 +35,7 @@ impl Onward {
         to: &str,
     ) -> Result<Self, PageError> {
         if request.is_empty() {
-            let page = paths::PAGES.iter().find(|page| **page == to);
-            return Ok(Self::Page(page.copied().unwrap_or(paths::ACCOUNT_SECURITY)));
+            return Ok(Self::Page(paths::own_page(to).unwrap_or(paths::ACCOUNT_SECURITY)));
         }
         let mut db = app.store.read().await?;
         let found = requests::find(&mut db, request, &browser.hash(), app.clock.now()).await?;
@@ -124,7 +125,8 @@ pub async fn deny(
 /// Somebody who has proven all they had to.
 pub type Entry<'a> = sessions::Arrival<'a>;
 
-/// Signs the browser in, and sends it on.
+/// Signs the browser in, and sends it on; whoever came by a temporary password chooses another one
+/// first.
 pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
     let device = entry.whereabouts.device.clone().unwrap_or_else(|| app.random.token(""));
     let whereabouts = Whereabouts { device: Some(device.clone()), ..entry.whereabouts.clone() };
@@ -140,8 +142,21 @@ pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Resp
         // Overtaken by a new password or a lock: what was proven is worth nothing.
         return Ok(see_other(&onward.step(paths::LOGIN)));
     }
+    if temporary_password::must_change(&mut db, &entry.user.id).await? {
+        // Whatever else was proven: somebody else knows this password.
+        let token = temporary_password::owe(app, &mut db, entry).await?;
+        db.commit().await?;
+        let mut response = see_other(&onward.step(paths::LOGIN_CHANGE_PASSWORD));
+        let lasts = Some(PENDING_TTL);
+        add_cookie(&mut response, cookies::set(app, Name::PendingSignIn, &token, lasts));
+        return Ok(response);
+    }
     let (token, session) = sessions::start(app, &mut db, entry).await?;
     attempts::succeeded(app, &mut db, entry, (&session, client_id), &judgement).await?;
+    if entry.trusts {
+        let by = By { user: entry.user, session_id: None, whereabouts: &whereabouts };
+        two_factor::trust(app, &mut db, &by).await?;
+    }
     if let Some(pending) = onward.pending() {
         // Who has just signed in has chosen the account by doing so.
         requests::select_account(&mut db, &pending.id, entry.proof.at).await?;

@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 
 use crate::app::App;
 use crate::keys::place;
+use crate::keys::purpose::KEPT_FORMS as PURPOSE;
 use crate::protocol::next_step::ACR_MFA;
 use crate::protocol::parameters::Parameters;
 use crate::secret::sha256;
@@ -31,8 +32,8 @@ pub const FRESH: Duration = Duration::from_mins(5);
 /// How long a form waits for its sender.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
-/// The purpose under which kept forms are sealed.
-const PURPOSE: &str = "kept-forms";
+/// Forms that wait at most in one session.
+const MOST_KEPT: i64 = 10;
 
 /// The field of the address by which a kept form comes back.
 const FIELD: &str = "kept";
@@ -132,6 +133,7 @@ async fn confirm_first(
         expires_at: app.clock.now() + KEPT_FOR,
     };
     let mut db = app.store.write().await?;
+    kept_forms::trim(&mut db, &session.id, MOST_KEPT - 1).await?;
     kept_forms::insert(&mut db, &form).await?;
     db.commit().await?;
     Ok(PageError::ConfirmFirst(id))

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::clock::Timestamp;
 use crate::store::clients::ClientRecord;
 use crate::store::users::User;
 
@@ -14,6 +15,7 @@ pub struct ApplicationView {
     client_uri: Option<String>,
     policy_uri: Option<String>,
     tos_uri: Option<String>,
+    self_registered: bool,
     first_seen: Option<TimeView>,
 }
 
@@ -21,8 +23,8 @@ impl ApplicationView {
     /// The application as it is registered. Its logo is served from our own origin, so that a
     /// sign-in page tells nobody else that it was opened.
     #[must_use]
-    pub fn of(client: &ClientRecord) -> Self {
-        let client = &client.metadata;
+    pub fn of(record: &ClientRecord) -> Self {
+        let client = &record.metadata;
         let home = client.client_uri.as_ref().or_else(|| client.redirect_uris.first());
         let host = home.and_then(|uri| {
             url::Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned))
@@ -34,8 +36,17 @@ impl ApplicationView {
             client_uri: client.client_uri.clone(),
             policy_uri: client.policy_uri.clone(),
             tos_uri: client.tos_uri.clone(),
+            self_registered: record.is_self_registered(),
             first_seen: None,
         }
+    }
+
+    /// The same, with the time since when it is known here: what a person should know of one that
+    /// nobody vouches for.
+    #[must_use]
+    pub fn with_age(record: &ClientRecord, now: Timestamp) -> Self {
+        let first_seen = record.is_self_registered().then(|| TimeView::of(record.created_at, now));
+        Self { first_seen, ..Self::of(record) }
     }
 }
 

@@ -4,6 +4,8 @@ mod ending;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use ending::{Doer, end, end_others, forget_device, sign_out};
 
 use crate::app::App;
@@ -13,7 +15,7 @@ use crate::secret::sha256;
 use crate::store::devices::{self, Device};
 use crate::store::sessions::{self, BrowserSession};
 use crate::store::users::User;
-use crate::store::{Db, StoreError, credentials};
+use crate::store::{Db, StoreError, credentials, pending_sign_ins};
 
 /// A session's last activity is written at most this often.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);
@@ -30,7 +32,8 @@ pub struct Whereabouts {
 }
 
 /// What completed a sign-in, as the history tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The password alone.
     #[default]
@@ -57,7 +60,7 @@ impl Method {
 }
 
 /// How somebody proved who they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// What completed it.
     pub method: Method,
@@ -122,12 +125,24 @@ pub struct Arrival<'a> {
     pub remembered: bool,
     /// The hash that their password was compared with, if it was just now.
     pub hash: Option<&'a str>,
+    /// The half sign-in that a code completed, by the hash of its cookie.
+    pub pending: Option<&'a str>,
+    /// Whether they asked that no code be asked for in this browser for a while.
+    pub trusts: bool,
 }
 
 /// Whether what was proven still counts in this transaction: the password was not changed and the
-/// account not locked since it was looked at.
+/// account not locked since it was looked at. A half sign-in is used up by this: whatever ended it
+/// since its code was taken (a new password, a lock, a reset of the factors) ends the sign-in too.
 pub async fn still_stands(db: &mut Db, arrival: &Arrival<'_>) -> Result<bool, StoreError> {
-    credentials::hold_if_standing(db, &arrival.user.id, arrival.hash).await
+    let Arrival { user, hash, .. } = arrival;
+    if !credentials::hold_if_standing(db, &user.id, *hash, arrival.proof.at).await? {
+        return Ok(false);
+    }
+    match arrival.pending {
+        Some(pending) => pending_sign_ins::remove(db, pending).await,
+        None => Ok(true),
+    }
 }
 
 /// Signs a browser in and gives the token for its cookie.

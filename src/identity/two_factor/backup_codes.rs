@@ -7,6 +7,7 @@ use super::By;
 use super::check::Factor;
 use super::seed::base32;
 use crate::app::App;
+use crate::keys::Mac;
 use crate::notices::{self, Notice};
 use crate::store::backup_codes::{self as stored, BackupCode};
 use crate::store::users::User;
@@ -20,10 +21,12 @@ const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// What was typed, as it is hashed: sixteen letters in upper case, without dashes and blanks;
 /// letters that are easily misread count as what they look like.
-pub(super) struct Typed(Zeroizing<String>);
+pub struct Typed(Zeroizing<String>);
 
 impl Typed {
-    pub(super) fn read(typed: &str) -> Option<Self> {
+    /// Reads what was typed; nothing if it cannot be a backup code.
+    #[must_use]
+    pub fn read(typed: &str) -> Option<Self> {
         if typed.len() > 64 {
             return None;
         }
@@ -37,9 +40,15 @@ impl Typed {
         fits.then(|| Self(code.into()))
     }
 
-    /// The keyed hash under which it is kept: useless without the master key.
+    /// The sixteen letters.
+    #[must_use]
+    pub fn letters(&self) -> &str {
+        &self.0
+    }
+
+    /// The keyed hash under which it is kept: useless without the instance's secrets.
     fn hash(&self, app: &App, user_id: &str) -> String {
-        app.master.mac_text("backup-code", format!("{user_id}|{}", self.0.as_str()).as_bytes())
+        app.lasting.mac_text(Mac::BackupCode, format!("{user_id}|{}", self.0.as_str()).as_bytes())
     }
 }
 

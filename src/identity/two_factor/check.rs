@@ -74,7 +74,8 @@ enum Verdict {
     Blocked,
 }
 
-/// Checks a code for the sign-in that owes it, and ends that sign-in when it is right.
+/// Checks a code for the sign-in that owes it; whoever is proven by it is let in by
+/// [`still_stands`](crate::identity::sessions::still_stands), which uses the sign-in up.
 ///
 /// Each step counts once: of racing requests with one code a single one wins. A try is counted
 /// before the code is looked at, so that no race gets more of them.
@@ -97,7 +98,7 @@ pub async fn check_code(
         Verdict::Right(factor) => {
             let user = users::find(&mut db, &pending.user_id).await?;
             if let Some(user) = user.filter(|user| user.locked_at.is_none()) {
-                welcome(app, &mut db, pending, (&user, factor, attempt)).await?;
+                welcome(app, &mut db, (&user, factor, attempt)).await?;
                 db.commit().await?;
                 let proof = proof(factor, attempt_of(pending), now);
                 return Ok(SecondFactor::Proven(Box::new(user), proof, factor));
@@ -123,15 +124,13 @@ fn proof(factor: Factor, attempt: String, at: crate::clock::Timestamp) -> Proof 
     Proof { method, attempt: Some(attempt), amr: amr.into(), acr: ACR_MFA.into(), at }
 }
 
-/// Ends the sign-in that owed the code, and tells its person if it was a backup code.
+/// Tells the person if it was a backup code. That the sign-in succeeded is recorded with the
+/// session that it opens.
 async fn welcome(
     app: &App,
     db: &mut Db,
-    pending: &PendingSignIn,
     (user, factor, attempt): (&User, Factor, Attempt<'_>),
 ) -> Result<(), StoreError> {
-    // That it succeeded is recorded with the session that it opens.
-    pending_sign_ins::remove(db, &pending.id_hash).await?;
     if let Factor::BackupCode { left } = factor {
         let by = By { user, session_id: None, whereabouts: attempt.whereabouts };
         by.record(app, db, "backup_code_used", json!({ "left": left })).await?;

@@ -12,13 +12,13 @@ mod trust;
 
 use serde_json::Value;
 
-pub use backup_codes::{mark_saved, renew};
+pub use backup_codes::{Typed, mark_saved, renew};
 pub use check::{Attempt, Factor, SecondFactor, accept, check_code, person};
 pub use claim::{Claim, Confirmed, Done, NAME_LENGTH};
 pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Within, begin, confirm};
 pub use policy::is_required;
 pub use removal::{Removed, remove_one, reset, turn_off};
-pub use seed::{SEED, seed_place};
+pub use seed::{SEED, digits, seed_place};
 pub use trust::{distrust_all, distrust_one, is_offered, skips_code, trust};
 
 use crate::app::App;

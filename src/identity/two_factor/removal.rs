@@ -61,6 +61,8 @@ pub async fn turn_off(app: &App, by: &By<'_>) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let mut db = app.store.write().await?;
+    // In the order in which a code is checked: neither then waits for the other.
+    pending_sign_ins::remove_for_user(&mut db, &by.user.id).await?;
     factor_failures::hold(&mut db, &by.user.id).await?;
     if !credentials::has_second_factor(&mut db, &by.user.id).await? {
         return Ok(false);
@@ -79,7 +81,6 @@ async fn strip(db: &mut Db, user_id: &str) -> Result<u64, StoreError> {
     backup_codes::remove(db, user_id).await?;
     devices::distrust_all(db, user_id).await?;
     factor_failures::clear(db, user_id).await?;
-    pending_sign_ins::remove_for_user(db, user_id).await?;
     Ok(removed)
 }
 
@@ -92,6 +93,8 @@ pub async fn reset(app: &App, who: &str) -> Result<(User, u64), PeopleError> {
     let mut db = app.store.write().await?;
     sessions::end_all(app, &mut db, &user.id, None, why).await?;
     authorizations::revoke_for_user(&mut db, &user.id, why, now).await?;
+    // In the order in which a code is checked: neither then waits for the other.
+    pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     factor_failures::hold(&mut db, &user.id).await?;
     let removed = strip(&mut db, &user.id).await?;
     let event = Event {

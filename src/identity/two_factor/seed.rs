@@ -5,11 +5,11 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::keys::place;
+use crate::keys::{place, purpose};
 use crate::store::credentials::TotpCredential;
 
 /// The purpose under which seeds are sealed.
-pub const SEED: &str = "totp-seeds";
+pub const SEED: &str = purpose::TOTP_SEEDS;
 
 /// A code changes this often, in seconds (RFC 6238 §4.1).
 const STEP: i64 = 30;
@@ -47,7 +47,8 @@ pub(super) fn step_of(
 }
 
 /// Six ASCII digits; blanks between them, as apps show them, do not count.
-pub(super) fn digits(typed: &str) -> Option<String> {
+#[must_use]
+pub fn digits(typed: &str) -> Option<String> {
     if typed.len() > 64 {
         return None;
     }

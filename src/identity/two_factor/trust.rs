@@ -21,20 +21,19 @@ pub fn is_offered(app: &App) -> bool {
     !app.config.login.trust_browser_for.is_zero()
 }
 
-/// Trusts the browser that `by` has just signed in from with a code.
-pub async fn trust(app: &App, by: &By<'_>) -> Result<(), StoreError> {
+/// Trusts the browser that `by` signs in from with a code, in the transaction that lets them in.
+pub async fn trust(app: &App, db: &mut Db, by: &By<'_>) -> Result<(), StoreError> {
     let Some(token) = by.whereabouts.device.as_deref().filter(|_| is_offered(app)) else {
         return Ok(());
     };
     let now = app.clock.now();
     let until = now + *app.config.login.trust_browser_for;
-    let mut db = app.store.write().await?;
-    if devices::trust(&mut db, &by.user.id, &sha256(token), until, now).await? {
-        by.record(app, &mut db, "browser_trusted", json!({ "until": until.to_string() })).await?;
+    if devices::trust(db, &by.user.id, &sha256(token), until, now).await? {
+        by.record(app, db, "browser_trusted", json!({ "until": until.to_string() })).await?;
         let notice = Notice::BrowserTrusted { until };
-        notices::tell(app, &mut db, by.user, by.source(), notice).await?;
+        notices::tell(app, db, by.user, by.source(), notice).await?;
     }
-    db.commit().await
+    Ok(())
 }
 
 /// Whether a password is enough in the browser that sent one.

@@ -7,6 +7,7 @@ use super::Situation;
 use crate::app::App;
 use crate::grants::authorization_code;
 use crate::notices::{self, Notice, Source};
+use crate::paths;
 use crate::protocol::authorization_request::{AuthorizationRequest, ResponseTarget};
 use crate::protocol::authorization_response::{self, AuthorizationResponse};
 use crate::protocol::client::GrantType;
@@ -21,6 +22,7 @@ use crate::store::authorization_requests::{self as requests, Code};
 use crate::store::authorizations::{self, Authorization};
 use crate::store::consents::{self, Consent};
 use crate::store::events::{self, Event};
+use crate::store::sessions;
 use crate::web::error::PageError;
 use crate::web::page::{Page, see_other};
 use crate::web::session::SignedIn;
@@ -49,6 +51,12 @@ pub(super) async fn success(
         };
     let code = app.random.token(authorization_code::PREFIX);
     let mut db = app.store.write().await?;
+    if !sessions::hold(&mut db, &signed_in.session.id, now).await? {
+        return match pending {
+            Some(id) => Ok(see_other(&paths::resume(id))),
+            None => refusal(app, &target, &signed_out(request)),
+        };
+    }
     if let Some(id) = pending
         && !requests::finish(&mut db, id, now).await?
     {
@@ -120,6 +128,16 @@ fn withdrawn(request: &AuthorizationRequest) -> OAuthError {
     let why = "the person has just taken the permission back";
     if request.prompt.none() {
         OAuthError::consent_required(why)
+    } else {
+        OAuthError::access_denied(why)
+    }
+}
+
+/// The session was ended, at this very moment: what it was asked for is not done in its name.
+fn signed_out(request: &AuthorizationRequest) -> OAuthError {
+    let why = "the person has just been signed out";
+    if request.prompt.none() {
+        OAuthError::login_required(why)
     } else {
         OAuthError::access_denied(why)
     }

@@ -6,6 +6,7 @@
 //! counts (CVE-2022-39222, CVE-2026-7571).
 
 mod answer;
+mod keeping;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -91,7 +92,7 @@ pub(super) async fn begin(
         asked_at: now,
         account_selected: false,
         decision: None,
-        owes_second_factor: false,
+        owes_second_factor: owes_second_factor(&app, &headers).await?,
         whereabouts: &whereabouts(&app, &headers, address),
     };
     match decide(&app, &situation).await? {
@@ -101,11 +102,13 @@ pub(super) async fn begin(
             let (id, lasts) = (app.random.token(""), *app.config.login.request_ttl);
             let pending = PendingAuthorization {
                 hinted_subject,
+                source: keeping::source(signed_in.as_ref(), address),
                 ..PendingAuthorization::new(id, browser.hash(), request, now, lasts)
             };
-            let mut db = app.store.write().await?;
-            requests::insert(&mut db, &pending).await?;
-            db.commit().await?;
+            if let Err(error) = keeping::check_length(&pending) {
+                return answer::refusal(&app, &target, &error);
+            }
+            keeping::keep(&app, &pending).await?;
             let from = (&headers, address);
             let mut response = resume_pending(&app, &pending, signed_in.as_ref(), from).await?;
             browser.remember(&app, &mut response);
@@ -175,10 +178,6 @@ async fn resume_pending(
         Some("allowed") if decided_here => Some(Decision::Allowed),
         _ => None,
     };
-    let owes_second_factor = match cookies::read(app, headers, Name::PendingSignIn) {
-        Some(token) => crate::identity::sign_in::owing(app, &token).await?.is_some(),
-        None => false,
-    };
     let situation = Situation {
         client: &client,
         request: &pending.request,
@@ -187,7 +186,7 @@ async fn resume_pending(
         asked_at: pending.created_at,
         account_selected: pending.account_selected_at.is_some(),
         decision,
-        owes_second_factor,
+        owes_second_factor: owes_second_factor(app, headers).await?,
         whereabouts: &whereabouts(app, headers, address),
     };
     let step = |path: &str| Ok(see_other(&format!("{path}?request={}", pending.id)));
@@ -207,6 +206,14 @@ async fn resume_pending(
             db.commit().await?;
             answer::refusal(app, &target, &error)
         }
+    }
+}
+
+/// Whether somebody has proven a password in this browser and owes the code.
+async fn owes_second_factor(app: &App, headers: &HeaderMap) -> Result<bool, PageError> {
+    match cookies::read(app, headers, Name::PendingSignIn) {
+        Some(token) => Ok(crate::identity::sign_in::owing(app, &token).await?.is_some()),
+        None => Ok(false),
     }
 }
 

@@ -16,7 +16,7 @@ use super::scope::Scope;
 
 pub use values::{
     AccessTokenFormat, ApplicationType, AuthAudience, AuthMethod, GrantType, IntrospectionRight,
-    ResponseType, SubjectType,
+    RegisteredBy, ResponseType, SubjectType,
 };
 
 /// What is registered about a client, by the names of RFC 7591 §2 and OpenID Connect Registration

@@ -92,6 +92,16 @@ wire_names! {
 }
 
 wire_names! {
+    /// Who registered a client. No member of its metadata: a client cannot say this of itself.
+    RegisteredBy {
+        /// Whoever runs this provider, who can be asked about it.
+        Operator = "operator",
+        /// It itself (RFC 7591 §3): what it says about itself is only its word.
+        Itself = "itself",
+    }
+}
+
+wire_names! {
     /// What kind of program a client is (OpenID Connect Registration §2).
     ApplicationType {
         /// A website.

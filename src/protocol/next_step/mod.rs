@@ -206,9 +206,10 @@ fn what(c: &Circumstances<'_>) -> Option<NextStep> {
     let nothing = Scope::default();
     let allowed = c.consented.unwrap_or(&nothing);
     // RFC 8252 §8.6: whoever listens on the port or claims the scheme would get a silent answer.
-    let unproven = !c.client.redirects_prove_identity();
-    let standing = !unproven && asked.is_subset_of(allowed);
-    if !c.request.prompt.consent() && (c.client.first_party || standing) {
+    // That it is ours, too: nobody knows whether this is it.
+    let proven = c.client.redirects_prove_identity();
+    let standing = c.client.first_party || asked.is_subset_of(allowed);
+    if !c.request.prompt.consent() && proven && standing {
         return None;
     }
     if c.request.prompt.none() {

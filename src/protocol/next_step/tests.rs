@@ -112,7 +112,7 @@ fn a_person_signs_in_and_consents_once() {
 }
 
 #[test]
-fn who_cannot_prove_to_be_the_client_asks_each_time_and_the_operators_own_never() {
+fn who_cannot_prove_to_be_the_client_asks_each_time_and_the_operators_own_else_never() {
     let again = "consent new [] known [openid email]";
     let public = "none";
     for uri in ["com.example.app:/cb", "http://127.0.0.1/cb", "http://localhost/cb"] {
@@ -120,7 +120,8 @@ fn who_cannot_prove_to_be_the_client_asks_each_time_and_the_operators_own_never(
         assert_eq!(case_of("", &app).step(), again, "{uri}");
         assert_eq!(case_of("prompt=none", &app).step(), "consent_required", "{uri}");
         let ours = json!({"redirect_uris": [uri], "token_endpoint_auth_method": public, "first_party": true});
-        assert_eq!(case_of("prompt=none", &ours).step(), ANSWER, "{uri}");
+        assert_eq!(case_of("", &ours).step(), again, "{uri}");
+        assert_eq!(case_of("prompt=none", &ours).step(), "consent_required", "{uri}");
     }
     assert_eq!(case_of("", &json!({"token_endpoint_auth_method": public})).step(), ANSWER);
     let ours = json!({"first_party": true});

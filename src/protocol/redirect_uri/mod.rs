@@ -18,6 +18,9 @@ pub enum RedirectKind {
     PrivateUse,
 }
 
+/// What is wrong with a URI that a browser would write in another way.
+const NOT_NORMAL: &str = "must be written in their normal form, without '.' or '..' in the path";
+
 /// What kind of redirect URI it is, or which rule it breaks, to be read after its member's name.
 ///
 /// It must be written as a browser would send it, so that no parser can read it differently from
@@ -37,7 +40,7 @@ pub fn check(uri: &str) -> Result<RedirectKind, &'static str> {
             "localhost" => Ok(RedirectKind::Localhost),
             _ => Err("may use http only with the hosts 127.0.0.1, [::1] and localhost"),
         },
-        _ => check_private_use(scheme, rest),
+        _ => check_private_use(uri, scheme, rest),
     }
 }
 
@@ -92,7 +95,7 @@ fn check_web<'a>(uri: &str, rest: &'a str) -> Result<&'a str, &'static str> {
     let path = after.get(authority.len()..).unwrap_or_default();
     let slash = if path.starts_with('/') { "" } else { "/" };
     if url.as_str() != format!("{}://{written_authority}{slash}{path}", url.scheme()) {
-        return Err("must be written in their normal form, without '.' or '..' in the path");
+        return Err(NOT_NORMAL);
     }
     Ok(host)
 }
@@ -103,7 +106,7 @@ fn authority(after_slashes: &str) -> &str {
 
 /// RFC 8252 §7.1: a domain name under the app's control, reversed. The dot keeps `javascript:`,
 /// `data:` and every other scheme out that a browser gives a meaning of its own.
-fn check_private_use(scheme: &str, rest: &str) -> Result<RedirectKind, &'static str> {
+fn check_private_use(uri: &str, scheme: &str, rest: &str) -> Result<RedirectKind, &'static str> {
     if !scheme.contains('.') || scheme.split('.').any(str::is_empty) {
         return Err("must be https, http on a loopback host, or a private-use scheme with a dot");
     }
@@ -112,6 +115,11 @@ fn check_private_use(scheme: &str, rest: &str) -> Result<RedirectKind, &'static 
     }
     if rest.contains('@') {
         return Err("must have no user name or password");
+    }
+    // What a browser cannot read leads nowhere; what it writes differently leads elsewhere.
+    let url = Url::parse(uri).map_err(|_| "must be valid URIs")?;
+    if url.as_str() != uri {
+        return Err(NOT_NORMAL);
     }
     Ok(RedirectKind::PrivateUse)
 }

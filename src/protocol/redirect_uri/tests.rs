@@ -77,6 +77,7 @@ fn what_may_be_registered() {
         ("http://localhost:8081/callback", Localhost),
         ("com.example.app:/cb", PrivateUse),
         ("com.example.app://cb?x", PrivateUse),
+        ("com.example.app:///cb", PrivateUse),
     ] {
         assert_eq!(check(uri), Ok(kind), "{uri}");
     }
@@ -91,7 +92,8 @@ fn what_may_be_registered() {
         https://app.example:99999/ http://0x7f.1/ http://2130706433/ http://127.1/
         http://127.0.0.2/ http://localhost.evil.test/ http://127.0.0.1.evil.test/ https://
         urn:ietf:wg:oauth:2.0:oob myapp:/cb com.example.app:cb com..app:/cb com.app: .app:/cb
-        com.app://u@h/ https://app.example\\@evil.com/"
+        com.app://u@h/ com.app://: com.app://:1/cb com.app://h:/ com.app://h:99999/ com.app:/a/../b
+        com.app:/%2e%2e/b https://app.example\\@evil.com/"
         .split_whitespace()
         .chain(["", " https://app.example/", "https://app.example/\t", "https://a b/"])
     {
