@@ -7,8 +7,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
+use tracing::Subscriber;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as format};
 
@@ -27,21 +32,51 @@ pub fn start(config: &Telemetry) -> anyhow::Result<()> {
             *metadata.level() <= LevelFilter::WARN
         }
     });
-    let filter = ours.and(others);
-    let output = format::layer().with_writer(std::io::stderr);
-    let layer = match config.log_format {
-        LogFormat::Json => output.json().flatten_event(true).with_filter(filter).boxed(),
-        LogFormat::Text => {
-            output.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed()
-        }
-    };
-    tracing_subscriber::registry().with(layer).try_init()?;
+    let colors = std::io::stderr().is_terminal();
+    let lines = lines(config.log_format, colors, std::io::stderr);
+    // Filters of the whole, not of the one layer: those forget to begin anew after somebody has
+    // merely asked whether a level is on, as sqlx does, and lose the next line of that thread.
+    tracing_subscriber::registry().with(ours).with(others).with(lines).try_init()?;
     std::panic::set_hook(Box::new(|panic| {
         // Where, never what: the message may hold what a person typed.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(target: "latchkey::panic", place, "a task panicked");
     }));
     Ok(())
+}
+
+/// The layer that writes each event as one line, whatever strangers had written into its fields.
+pub fn lines<S, W>(form: LogFormat, colors: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let output = format::layer().with_writer(writer);
+    match form {
+        LogFormat::Json => output.json().flatten_event(true).boxed(),
+        LogFormat::Text => output.with_ansi(colors).fmt_fields(Escaped).boxed(),
+    }
+}
+
+/// Fields as the library writes them, without what would begin a line of its own, move a terminal
+/// or turn the direction of the text: by default a value given with `%` is written as it is.
+struct Escaped;
+
+impl<'a> FormatFields<'a> for Escaped {
+    fn format_fields<R: RecordFields>(&self, mut to: Writer<'a>, fields: R) -> fmt::Result {
+        let mut written = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut written), fields)?;
+        for c in written.chars() {
+            match c {
+                '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    write!(to, "{}", c.escape_unicode())?;
+                }
+                c if c.is_control() => write!(to, "{}", c.escape_default())?,
+                c => to.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 tokio::task_local! {

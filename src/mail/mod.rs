@@ -93,6 +93,12 @@ impl Mail {
         Self { patience, ..self }
     }
 
+    /// The letter as it leaves.
+    pub fn written(&self, letter: &Letter) -> Result<Vec<u8>, MailError> {
+        let message = compose::message(&self.from, letter).map_err(MailError::Hopeless)?;
+        Ok(message.formatted())
+    }
+
     /// Sends one mail; when this returns `Ok`, somebody else has it, or it lies in the folder.
     pub async fn send(&self, letter: &Letter) -> Result<(), MailError> {
         let message = compose::message(&self.from, letter).map_err(MailError::Hopeless)?;
@@ -112,7 +118,14 @@ impl Mail {
     ) -> anyhow::Result<()> {
         let sending = transport.send_raw(envelope, bytes);
         match tokio::time::timeout(self.patience, sending).await {
-            Ok(sent) => sent.map(drop).context("the mail server did not take it"),
+            // Servers repeat what they refuse, and with it links that open accounts.
+            Ok(sent) => match sent {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    let cause = without_tokens(&format!("{:#}", anyhow!(error)));
+                    Err(anyhow!("the mail server did not take it: {cause}"))
+                }
+            },
             Err(_) => Err(anyhow!("the mail server did not answer within {:?}", self.patience)),
         }
     }
@@ -163,6 +176,26 @@ fn parameters(host: &str, extra_ca: Option<&Path>) -> anyhow::Result<TlsParamete
     Ok(parameters.build()?)
 }
 
+/// Letters of base64url in a row from which on they may be a token's.
+const LONGEST_WORD: usize = 20;
+
+/// `text` without anything that is long enough to be a part of a token.
+fn without_tokens(text: &str) -> String {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let mut found = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_letter(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        found.push_str(if word.len() > LONGEST_WORD { "…" } else { word });
+        let next = after.find(is_letter).unwrap_or(after.len());
+        let (between, after) = after.split_at(next);
+        found.push_str(between);
+        rest = after;
+    }
+    found
+}
+
 /// What we call ourselves to the server: the issuer's host, never this machine's own name.
 fn own_name(issuer: &str) -> ClientId {
     let url = url::Url::parse(issuer).ok();
@@ -171,5 +204,22 @@ fn own_name(issuer: &str) -> ClientId {
         Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
         Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
         Err(_) => ClientId::Domain(host.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_tokens;
+
+    #[test]
+    fn what_a_server_repeats_holds_no_token() {
+        let told = "permanent error (554): 5.7.1 <https://id.example/recover/\
+                    c2l4dGVlbi1ieXRlcy1hbmQtYS1iaXQtbW9yZS4uLi4>, see mail.example.com";
+        let wanted =
+            "permanent error (554): 5.7.1 <https://id.example/recover/…>, see mail.example.com";
+        assert_eq!(without_tokens(told), wanted);
+        for same in ["", "…", "451 4.7.1 Greylisted, try again later", "größer als 5"] {
+            assert_eq!(without_tokens(same), same);
+        }
     }
 }

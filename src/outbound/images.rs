@@ -17,7 +17,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Image> {
     Ok(Image { content_type, bytes: bytes.to_vec() })
 }
 
-fn kind(bytes: &[u8]) -> Option<&'static str> {
+/// The media type of the image that `bytes` are, if a page may show it.
+#[must_use]
+pub fn kind(bytes: &[u8]) -> Option<&'static str> {
     let begins = |magic: &[u8]| bytes.starts_with(magic);
     if begins(b"\x89PNG\r\n\x1a\n") {
         Some("image/png")

@@ -21,7 +21,7 @@ use crate::config::Outbound as Config;
 use crate::protocol::json_depth::json_depth;
 
 pub use addresses::may_be_called;
-pub use images::Image;
+pub use images::{Image, kind as image_kind};
 
 /// Bytes of an answer at most.
 const ANSWER_BYTES: usize = 64 * 1024;

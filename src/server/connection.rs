@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::head::{end_of_head, is_ambiguous};
 use super::limits::Limits;
 
 /// No instant: nothing of this kind is going on.
@@ -21,6 +23,11 @@ const NEVER: u64 = u64::MAX;
 
 /// A head longer than this is refused by hyper.
 const HEAD_BYTES: usize = 32 * 1024;
+
+/// Notes that something began, unless it had begun before.
+fn start(since: &AtomicU64, now: u64) {
+    let _ = since.compare_exchange(NEVER, now, Ordering::SeqCst, Ordering::SeqCst);
+}
 
 /// What a connection is doing, in milliseconds since it was accepted.
 #[derive(Debug)]
@@ -32,7 +39,18 @@ pub(super) struct Activity {
     idle_since: AtomicU64,
     head_since: AtomicU64,
     write_since: AtomicU64,
-    head: Mutex<Vec<u8>>,
+    body_since: AtomicU64,
+    heads: Mutex<Heads>,
+    away: CancellationToken,
+}
+
+/// The bytes of HTTP/1.1 that were read and of which no request was made yet, as far as they
+/// belong to heads.
+#[derive(Debug, Default)]
+struct Heads {
+    bytes: Vec<u8>,
+    /// What is still to come of the body of the request before.
+    body_left: u64,
 }
 
 /// What the watchdog found.
@@ -54,7 +72,9 @@ impl Activity {
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             write_since: AtomicU64::new(NEVER),
-            head: Mutex::new(Vec::new()),
+            body_since: AtomicU64::new(NEVER),
+            heads: Mutex::default(),
+            away: CancellationToken::new(),
         })
     }
 
@@ -71,32 +91,77 @@ impl Activity {
         InFlight(Arc::clone(self))
     }
 
-    /// Whether the header that just ended gave its length twice or in two ways (RFC 9112 §6.3):
-    /// hyper picks one, a proxy before us may have picked the other.
-    pub(super) fn take_ambiguous_head(&self) -> bool {
-        let head = std::mem::take(&mut *self.head.lock().unwrap_or_else(PoisonError::into_inner));
-        let (mut lengths, mut encodings) = (0, 0);
-        for line in head.split(|byte| *byte == b'\n').skip(1) {
-            if line.is_empty() || line == b"\r" {
-                break;
-            }
-            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-            lengths += usize::from(name.eq_ignore_ascii_case(b"content-length"));
-            encodings += usize::from(name.eq_ignore_ascii_case(b"transfer-encoding"));
+    /// Whether the head that just ended can be read in two ways, and a proxy before us may have
+    /// read it in the other: its length is given twice or in two ways (RFC 9112 §6.3), or a line
+    /// ends in a bare line feed (§2.2). `body` is how long the body is that follows, if that is
+    /// known: what comes after it is the next head.
+    pub(super) fn take_ambiguous_head(&self, body: Option<u64>) -> bool {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.http2.load(Ordering::SeqCst) {
+            *heads = Heads::default();
+            return false;
         }
-        lengths + encodings > 1
+        let Some(end) = end_of_head(&heads.bytes) else {
+            *heads = Heads::default();
+            return true;
+        };
+        let after = heads.bytes.split_off(end);
+        let head = std::mem::replace(&mut heads.bytes, after);
+        // Of a body whose length nobody knows, all that follows is taken for a part.
+        heads.body_left = body.unwrap_or(u64::MAX);
+        heads.skip_body();
+        is_ambiguous(&head)
+    }
+
+    /// The rest of a body is waited for, or `here`.
+    pub(super) fn body_is(&self, here: bool) {
+        if here {
+            self.body_since.store(NEVER, Ordering::SeqCst);
+        } else {
+            start(&self.body_since, self.now());
+        }
+    }
+
+    /// How long this connection has kept us waiting: for a header, a body, a reader, or the next
+    /// request. Zero while it is we who are at work.
+    pub(super) fn waiting_for(&self) -> Duration {
+        let now = self.now();
+        let since = |at: &AtomicU64| Some(at.load(Ordering::SeqCst)).filter(|at| *at != NEVER);
+        let idle = self.in_flight.load(Ordering::SeqCst) == 0;
+        let in_head = !self.http2.load(Ordering::SeqCst) || !self.served.load(Ordering::SeqCst);
+        let head = since(&self.head_since).filter(|_| in_head);
+        let between = head.or_else(|| since(&self.idle_since)).filter(|_| idle);
+        let waiting = since(&self.write_since).or_else(|| since(&self.body_since)).or(between);
+        Duration::from_millis(waiting.map_or(0, |since| now.saturating_sub(since)))
+    }
+
+    /// Its place is needed: the connection is to end.
+    pub(super) fn send_away(&self) {
+        self.away.cancel();
+    }
+
+    pub(super) fn is_sent_away(&self) -> bool {
+        self.away.is_cancelled()
+    }
+
+    /// Returns when [`Self::send_away`] was called.
+    pub(super) async fn sent_away(&self) {
+        self.away.cancelled().await;
     }
 
     fn noted_read(&self, bytes: &[u8]) {
-        if bytes.is_empty() || self.in_flight.load(Ordering::SeqCst) > 0 {
+        if bytes.is_empty() {
             return;
         }
-        let now = self.now();
-        let _ = self.head_since.compare_exchange(NEVER, now, Ordering::SeqCst, Ordering::SeqCst);
+        if self.in_flight.load(Ordering::SeqCst) == 0 {
+            start(&self.head_since, self.now());
+        }
         if !self.http2.load(Ordering::SeqCst) {
-            let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-            let room = HEAD_BYTES.saturating_sub(head.len());
-            head.extend(bytes.iter().take(room));
+            let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_body = usize::try_from(heads.body_left).unwrap_or(usize::MAX).min(bytes.len());
+            heads.body_left -= of_body as u64;
+            let room = HEAD_BYTES.saturating_sub(heads.bytes.len());
+            heads.bytes.extend(bytes.iter().skip(of_body).take(room));
         }
     }
 
@@ -135,6 +200,14 @@ impl Activity {
     }
 }
 
+impl Heads {
+    fn skip_body(&mut self) {
+        let of_body = usize::try_from(self.body_left).unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.drain(..of_body);
+        self.body_left -= of_body as u64;
+    }
+}
+
 /// A request whose response has not been handed over yet.
 #[derive(Debug)]
 pub(super) struct InFlight(Arc<Activity>);
@@ -160,9 +233,7 @@ impl<S> Guarded<S> {
 
     fn noted<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_pending() {
-            let now = self.activity.now();
-            let since = &self.activity.write_since;
-            let _ = since.compare_exchange(NEVER, now, Ordering::SeqCst, Ordering::SeqCst);
+            start(&self.activity.write_since, self.activity.now());
         }
         written
     }

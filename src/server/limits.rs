@@ -39,7 +39,7 @@ impl Default for Limits {
             header_read: Duration::from_secs(10),
             body_read: Duration::from_secs(15),
             request: Duration::from_secs(30),
-            write_stall: Duration::from_secs(30),
+            write_stall: Duration::from_secs(20),
             idle: Duration::from_mins(1),
             lame_duck: Duration::from_secs(1),
             readiness: Duration::from_secs(1),

@@ -9,12 +9,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Activity, Guarded, Verdict};
+use super::crowd::Crowd;
 use super::requests::Requests;
 use crate::telemetry::Metrics;
 use crate::web::client_address::Peer;
@@ -22,12 +23,16 @@ use crate::web::client_address::Peer;
 /// Streams a client may have open on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 
+/// How often it is looked again for somebody who can make room.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// A listener with what its connections share.
 #[derive(Clone)]
 pub(super) struct Listener {
     pub(super) requests: Requests,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) permits: Arc<Semaphore>,
+    pub(super) crowd: Arc<Crowd>,
     pub(super) connections: TaskTracker,
     /// Take no new connections.
     pub(super) closed: CancellationToken,
@@ -38,30 +43,49 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Accepts until `closed`.
+    /// Accepts until `closed`. One connection more than there are places is taken, so that it is
+    /// known that somebody waits.
     pub(super) async fn run(self, socket: TcpListener) {
         loop {
-            let permit = tokio::select! {
-                () = self.closed.cancelled() => return,
-                permit = Arc::clone(&self.permits).acquire_owned() => permit,
-            };
             let accepted = tokio::select! {
                 () = self.closed.cancelled() => return,
                 accepted = socket.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, address)) => {
-                    let this = self.clone();
-                    self.connections.spawn(async move {
-                        let abort = this.abort.clone();
-                        tokio::select! {
-                            () = abort.cancelled() => {}
-                            () = this.serve(stream, Peer(address)) => {}
-                        }
-                        drop(permit);
-                    });
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    self.pause_after(&error).await;
+                    continue;
                 }
-                Err(error) => self.pause_after(&error).await,
+            };
+            let permit = tokio::select! {
+                () = self.closed.cancelled() => return,
+                permit = self.place() => permit,
+            };
+            let this = self.clone();
+            self.connections.spawn(async move {
+                let abort = this.abort.clone();
+                tokio::select! {
+                    () = abort.cancelled() => {}
+                    () = this.serve(stream, Peer(address)) => {}
+                }
+                drop(permit);
+            });
+        }
+    }
+
+    /// A place for one more connection, that of the slowest client if there is no other.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Some(permit);
+        }
+        let mut permit = std::pin::pin!(Arc::clone(&self.permits).acquire_owned());
+        loop {
+            if self.crowd.make_room() {
+                self.requests.metrics.count("displaced_connections");
+            }
+            if let Ok(permit) = tokio::time::timeout(LOOK_AGAIN, permit.as_mut()).await {
+                return permit.ok();
             }
         }
     }
@@ -84,30 +108,34 @@ impl Listener {
         let _open = Open::new(&metrics);
         // A delay of 40 ms is worse than a small packet; a failure here changes nothing else.
         let _ = stream.set_nodelay(true);
-        match self.tls.clone() {
-            None => self.speak(stream, peer).await,
-            Some(tls) => {
-                let limit = self.requests.limits.header_read;
-                match tokio::time::timeout(limit, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => self.speak(stream, peer).await,
-                    _ => metrics.count("tls_failures"),
-                }
-            }
+        let activity = Activity::new();
+        let _place = self.crowd.join(Arc::clone(&activity));
+        tokio::select! {
+            () = activity.sent_away() => {}
+            () = self.shake_hands(stream, peer, &activity) => {}
         }
     }
 
-    async fn speak<S>(self, stream: S, peer: Peer)
+    async fn shake_hands(self, stream: TcpStream, peer: Peer, activity: &Arc<Activity>) {
+        let Some(tls) = self.tls.clone() else { return self.speak(stream, peer, activity).await };
+        let limit = self.requests.limits.header_read;
+        match tokio::time::timeout(limit, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream, peer, activity).await,
+            _ => self.requests.metrics.count("tls_failures"),
+        }
+    }
+
+    async fn speak<S>(self, stream: S, peer: Peer, activity: &Arc<Activity>)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let activity = Activity::new();
         let builder = self.protocols();
         let limits = Arc::clone(&self.requests.limits);
         let service = service_fn(|request| {
-            let answer = self.requests.clone().answer(request, peer, Arc::clone(&activity));
+            let answer = self.requests.clone().answer(request, peer, Arc::clone(activity));
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });
-        let io = TokioIo::new(Guarded::new(stream, Arc::clone(&activity)));
+        let io = TokioIo::new(Guarded::new(stream, Arc::clone(activity)));
         let mut connection = std::pin::pin!(builder.serve_connection(io, service));
         let closing = tokio::select! {
             _ended = connection.as_mut() => return,

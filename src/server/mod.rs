@@ -1,7 +1,10 @@
 //! Opens the listeners (public, management) and stops them gracefully.
 
+mod assets;
 pub mod background;
 mod connection;
+mod crowd;
+pub mod head;
 mod limits;
 mod listener;
 mod management;
@@ -155,6 +158,7 @@ impl Server {
             },
             tls,
             permits: Arc::new(Semaphore::new(permits)),
+            crowd: Arc::default(),
             connections: TaskTracker::new(),
             closed: CancellationToken::new(),
             draining: CancellationToken::new(),

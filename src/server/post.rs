@@ -1,4 +1,5 @@
-//! Sends what waits in the queue: mails, and the links to choose a new password that were asked for.
+//! Sends what waits in the queue: mails, the links to choose a new password that were asked for, and
+//! what is told of accounts that strangers were shut out of.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::identity::recovery;
+use crate::identity::{blocked, recovery};
 use crate::mail::MailError;
 use crate::notices::{self, Posted};
 use crate::server::background::Background;
@@ -48,6 +49,7 @@ pub fn start(background: &Background, app: &Arc<App>) {
 /// taken but not sent when the program ends is taken again by whoever comes next.
 pub async fn deliver(app: &Arc<App>, stop: &CancellationToken) -> anyhow::Result<()> {
     recovery::answer_asked(app).await?;
+    blocked::tell_noted(app).await?;
     if !is_anything_due(app).await? {
         return Ok(());
     }

@@ -74,6 +74,10 @@ impl Provider {
         let served =
             server.serve(router_within(Arc::clone(&app), &limit), readiness, shutdown).await;
         background.stop(STOP_WITHIN).await;
+        app.afterwards.close();
+        if tokio::time::timeout(STOP_WITHIN, app.afterwards.wait()).await.is_err() {
+            tracing::warn!("what followed the last answers was cut short");
+        }
         app.store.close().await;
         served
     }

@@ -23,6 +23,13 @@ use crate::secret::Random;
 use crate::telemetry::{Metrics, RequestId};
 use crate::web::client_address::Peer;
 
+/// Where a request comes from.
+struct Caller<'a> {
+    peer: Peer,
+    id: &'a RequestId,
+    activity: &'a Arc<Activity>,
+}
+
 /// What all requests of a listener share.
 #[derive(Clone)]
 pub(super) struct Requests {
@@ -42,17 +49,24 @@ impl Requests {
         activity: Arc<Activity>,
     ) -> Response {
         let in_flight = activity.begin(request.version() == Version::HTTP_2);
-        let ambiguous = activity.take_ambiguous_head();
+        let length = request.body().size_hint().exact();
+        let ambiguous = activity.take_ambiguous_head(length);
+        // Where the next head begins is known only where the length of this body is.
+        let is_last = length.is_none() && request.version() <= Version::HTTP_11;
         let id = RequestId::new(&Random::System);
         // Of the highest level, so that every line of the log has the id, whatever is logged.
         let span = tracing::error_span!("request", id = id.as_str());
         let path = request.uri().path().to_owned();
+        let caller = Caller { peer, id: &id, activity: &activity };
         let mut response = match self.refused(&request, ambiguous) {
             Some(status) => span.in_scope(|| self.refuse(status, &path)),
-            None => self.route(request, &path, peer, &id).instrument(span).await,
+            None => self.route(request, &path, caller).instrument(span).await,
         };
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert("x-request-id", value);
+        }
+        if is_last {
+            close_after(response.headers_mut());
         }
         response.map(|body| Body::new(Counted { body, _in_flight: in_flight }))
     }
@@ -107,8 +121,7 @@ impl Requests {
         &self,
         request: hyper::Request<Incoming>,
         path: &str,
-        peer: Peer,
-        id: &RequestId,
+        caller: Caller<'_>,
     ) -> Response {
         let fate = Arc::new(AtomicU8::new(BodyFate::Fine as u8));
         let mut request = request.map(|body| {
@@ -117,10 +130,11 @@ impl Requests {
                 left: self.limits.body_bytes,
                 deadline: Box::pin(tokio::time::sleep(self.limits.body_read)),
                 fate: Arc::clone(&fate),
+                activity: Arc::clone(caller.activity),
             })
         });
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(caller.peer);
+        request.extensions_mut().insert(caller.id.clone());
         let answer = self.router.clone().oneshot(request).in_current_span();
         let task = self.tasks.spawn(answer);
         let status = match tokio::time::timeout(self.limits.request, task).await {
@@ -192,6 +206,14 @@ struct Bounded {
     left: u64,
     deadline: Pin<Box<Sleep>>,
     fate: Arc<AtomicU8>,
+    activity: Arc<Activity>,
+}
+
+/// Nobody waits for a body any more that is dropped.
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        self.activity.body_is(true);
+    }
 }
 
 impl Bounded {
@@ -219,7 +241,12 @@ impl HttpBody for Bounded {
         if self.deadline.as_mut().poll(context).is_ready() {
             return self.fail(BodyFate::TooSlow, "the request's body took too long");
         }
-        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else {
+        let polled = Pin::new(&mut self.body).poll_frame(context)?;
+        if polled.is_pending() {
+            // A byte now and then does not end the wait: only all of it does.
+            self.activity.body_is(false);
+        }
+        let Some(frame) = ready!(polled) else {
             return Poll::Ready(None);
         };
         let bytes = frame.data_ref().map_or(0, Bytes::len);

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{Uri, header};
+use axum::extract::{Request, State};
+use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ipnet::IpNet;
 
+use super::assets::{self, SHORTLY};
 use crate::app::App;
-use crate::templates::assets;
-use crate::web::client_address::identify;
+use crate::web::client_address::{Proxies, identify};
 use crate::web::error::{PageError, render_errors};
 use crate::web::headers;
 use crate::web::logo;
 use crate::web::page::see_other;
-use crate::web::parameters::of_query;
 use crate::web::rate_limit::SignInLimit;
 use crate::web::request_id;
 use crate::{account, oauth, paths, sign_in};
@@ -35,7 +33,7 @@ pub fn router_within(app: Arc<App>, limit: &SignInLimit) -> Router {
         Some(layer) => proving.layer(layer),
         None => proving,
     };
-    let proxies: Arc<[IpNet]> = app.config.server.trusted_proxies.clone().into();
+    let proxies = Arc::new(Proxies::new(&app.config.server.trusted_proxies));
     let pages = Router::new()
         .merge(oauth::browser_routes())
         .merge(proving)
@@ -44,7 +42,7 @@ pub fn router_within(app: Arc<App>, limit: &SignInLimit) -> Router {
         .route("/", get(home))
         .route(paths::BRAND_LOGO, get(brand_logo))
         .route(paths::LOGO, get(logo::get))
-        .route(paths::ASSETS, get(asset))
+        .route(paths::ASSETS, get(assets::get))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
         .layer(middleware::from_fn(refuse_nul))
@@ -75,31 +73,6 @@ async fn not_found() -> PageError {
 
 async fn not_allowed() -> PageError {
     PageError::MethodNotAllowed
-}
-
-/// How long a browser may keep a file whose URL changes with its content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// How long it may keep a file that it asked for without saying which content it wants.
-const SHORTLY: &str = "public, max-age=300";
-
-/// Style sheets, scripts, icons.
-async fn asset(
-    State(app): State<Arc<App>>,
-    Path(path): Path<String>,
-    uri: Uri,
-) -> Result<Response, PageError> {
-    let (content_type, bytes) = if path == assets::BRAND_STYLESHEET {
-        ("text/css; charset=utf-8", app.templates.brand_stylesheet().as_bytes().to_vec())
-    } else {
-        let asset = assets::find(&path).ok_or(PageError::NotFound)?;
-        (asset.content_type, asset.bytes.into_owned())
-    };
-    let asked = of_query(&uri).ok();
-    let asked = asked.as_ref().and_then(|query| query.once("v").ok().flatten());
-    let current = asked.is_some_and(|asked| asked == assets::version(&bytes));
-    let kept = if current { FOR_EVER } else { SHORTLY };
-    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, kept)];
-    Ok((headers, bytes).into_response())
 }
 
 /// The operator's logo.

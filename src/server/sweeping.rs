@@ -29,7 +29,10 @@ const CODES_KEPT: Duration = Duration::from_hours(24);
 const HISTORY_EVERY: Duration = Duration::from_hours(1);
 /// How long links stay that are over (they are counted), and work that nobody gave up in time.
 const LEFTOVERS_KEPT: Duration = Duration::from_hours(24);
-/// How often keys are looked at: another node may have made or retired one.
+/// How long it is remembered, after its time, what must not count once more. A clock that went
+/// wrong by a day and is set right again brings nothing back to life.
+const REMEMBERED: Duration = Duration::from_hours(48);
+/// How often keys are looked at: another node may have made, retired or replaced one.
 const KEYS_EVERY: Duration = Duration::from_secs(15);
 
 /// Starts the jobs.
@@ -38,6 +41,11 @@ pub fn start(background: &Background, app: &Arc<App>) {
     background.spawn("signing keys", KEYS_EVERY, Duration::from_secs(5), move || {
         let app = Arc::clone(&tended);
         async move { app.tend_keys().await }
+    });
+    let tended = Arc::clone(app);
+    background.spawn("sealed records", KEYS_EVERY, Duration::from_secs(5), move || {
+        let app = Arc::clone(&tended);
+        async move { app.tend_sealed().await.map(drop) }
     });
     let swept = Arc::clone(app);
     let (every, jitter) = (Duration::from_mins(1), Duration::from_secs(20));
@@ -99,8 +107,8 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     until_done!(app, links::sweep, now - LEFTOVERS_KEPT);
     until_done!(app, queue::sweep, now - LEFTOVERS_KEPT);
     until_done!(app, devices::sweep, now - DEVICE_TTL);
-    until_done!(app, revoked_tokens::sweep, now);
-    until_done!(app, used_assertions::sweep, now);
+    until_done!(app, revoked_tokens::sweep, now - REMEMBERED);
+    until_done!(app, used_assertions::sweep, now - REMEMBERED);
     until_done!(app, authorizations::sweep, now - KEPT);
     until_done!(app, sessions::sweep, now - KEPT);
     sweep_tries(app).await?;
