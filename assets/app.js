@@ -115,14 +115,46 @@
     Array.prototype.forEach.call(document.querySelectorAll(selector), act);
   }
 
-  // Ctrl+K or Cmd+K finds a setting: the list is in the page, this shows the part that fits.
+  // Ctrl+K or Cmd+K finds a setting: the list is a script that the browser keeps, this shows the part that fits.
   function finder(dialog) {
     if (!dialog.showModal) return;
     var input = document.getElementById("find-words");
     var none = dialog.querySelector(".find-none");
-    var options = Array.prototype.slice.call(dialog.querySelectorAll("[role=option]"));
+    var list = document.getElementById("find-list");
+    var options = [];
     var shown = options;
     var at = 0;
+    function span(name, text) {
+      var element = document.createElement("span");
+      element.className = name;
+      element.textContent = text;
+      return element;
+    }
+    function add(setting) {
+      var option = document.createElement("li");
+      var page = setting.url.split("#")[0].split("/").slice(0, 3).join("/");
+      var icon = document.querySelector("nav a[href='" + page + "'] .icon");
+      option.id = "find-" + (options.length + 1);
+      option.setAttribute("role", "option");
+      option.setAttribute("aria-selected", "false");
+      option.setAttribute("data-url", setting.url);
+      option.setAttribute("data-words", setting.words);
+      if (icon) option.appendChild(icon.cloneNode(true));
+      option.appendChild(span("who-name", setting.title));
+      option.appendChild(document.createTextNode(" "));
+      option.appendChild(span("who-more", setting.page));
+      option.addEventListener("click", function () { go(option); });
+      options.push(list.appendChild(option));
+    }
+    function load() {
+      var script = document.createElement("script");
+      script.src = dialog.getAttribute("data-list");
+      script.onload = function () {
+        window.latchkeySettings.forEach(add);
+        search();
+      };
+      document.head.appendChild(script);
+    }
     function mark(next) {
       if (shown[at]) shown[at].setAttribute("aria-selected", "false");
       at = shown.length ? (next + shown.length) % shown.length : 0;
@@ -163,9 +195,6 @@
       else return;
       event.preventDefault();
     });
-    options.forEach(function (option) {
-      option.addEventListener("click", function () { go(option); });
-    });
     // Outside of the box is the backdrop.
     dialog.addEventListener("click", function (event) { if (event.target === dialog) dialog.close(); });
     document.addEventListener("keydown", function (event) {
@@ -184,6 +213,7 @@
       if (/Mac|iPhone|iPad/.test(navigator.platform)) key.textContent = "\u2318 K";
       key.hidden = false;
     });
+    load();
   }
 
   // Shows at once how the pages will look. Only the button keeps it.

@@ -62,7 +62,7 @@ const TABLE: &[(&str, &str, Words)] = &[
     ("confirmed", "blocked", Warn("Somebody here could not confirm to be you", "alert", None)),
     ("confirmed", "", Nothing("what it was for is told by itself")),
     ("protect_begun", "", Say("You began to secure your account", "shield", None)),
-    ("application_connected", "", Say("{application} was let in", "link", None)),
+    ("application_connected", "", Say("{application} was connected", "link", None)),
     ("application_widened", "", Say("{application} may do more", "link", None)),
     ("application_revoked", "", Say("Access of {application} was revoked", "link", None)),
     ("applications_revoked", "", Say("Access of all applications was revoked", "link", None)),

@@ -41,7 +41,7 @@ struct ChangesPage {
 
 /// One change. The application's name stands between `before` and `after`.
 #[derive(Serialize)]
-struct Change {
+pub(super) struct Change {
     icon: &'static str,
     warn: bool,
     before: &'static str,
@@ -70,7 +70,7 @@ pub(super) async fn get(
         Some(cursor) => Cursor::read(&app, paths::ACCOUNT_CHANGES, &user.id, cursor)?,
         None => Cursor::default(),
     };
-    let (events, next) = changes(&app, &user.id, start).await?;
+    let (events, next) = changes(&app, &user.id, start, PAGE).await?;
     let names = names(&app, &events).await?;
     let now = app.clock.now();
     let older_url = next.map(|next| {
@@ -87,11 +87,25 @@ pub(super) async fn get(
     shell::page(&app, &browser, &user, "account/changes.html").render(&app, &content)
 }
 
-/// The events after `start` that have something to say, and where the next page starts.
+/// The last few changes of a person's account.
+pub(super) async fn newest(
+    app: &App,
+    user_id: &str,
+    most: usize,
+) -> Result<Vec<Change>, StoreError> {
+    let (events, _older) = changes(app, user_id, Cursor::default(), most).await?;
+    let names = names(app, &events).await?;
+    let now = app.clock.now();
+    Ok(events.iter().filter_map(|event| view(app, event, &names, now)).collect())
+}
+
+/// The events after `start` that have something to say, at most so many, and where the next page
+/// starts.
 async fn changes(
     app: &App,
     user_id: &str,
     start: Cursor,
+    most: usize,
 ) -> Result<(Vec<Event>, Option<Cursor>), StoreError> {
     let since = app.clock.now() - *app.config.account.audit_retention;
     let (mut found, mut at) = (Vec::new(), start);
@@ -105,7 +119,7 @@ async fn changes(
             }
             let cursor = Cursor { at: event.at, id: event.id.clone() };
             if !matches!(words(&event.kind, &event.outcome), Some(Words::Nothing(_))) {
-                if found.len() == PAGE {
+                if found.len() == most {
                     return Ok((found, Some(at)));
                 }
                 found.push(event);

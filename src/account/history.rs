@@ -23,7 +23,7 @@ use crate::web::shell::{self, Shell};
 use crate::web::views::TimeView;
 
 /// So many attempts stand on one page.
-const PAGE: usize = 25;
+const PAGE: usize = 20;
 /// With so many failures on one page, the way to the successes is shown.
 const MANY_FAILURES: usize = 15;
 

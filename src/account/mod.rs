@@ -2,6 +2,7 @@
 
 mod advice;
 mod confirm;
+pub mod csv;
 mod happenings;
 mod password;
 mod password_check;

@@ -7,7 +7,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::account::advice::{AdviceView, facts};
-use crate::account::happenings::{ChangeView, SignInView};
+use crate::account::changes::{self, Change};
+use crate::account::happenings::SignInView;
 use crate::account::show;
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -47,7 +48,7 @@ struct Overview {
     sign_ins: Vec<SignInView>,
     applications: Vec<ConnectedApplication>,
     application_count: usize,
-    changes: Vec<ChangeView>,
+    changes: Vec<Change>,
     protect_url: &'static str,
 }
 
@@ -82,7 +83,6 @@ pub(super) struct Known {
     pub(super) codes: Vec<BackupCode>,
     pub(super) sign_ins: Vec<Event>,
     other_sessions: usize,
-    changes: Vec<Event>,
     allowed: Vec<(Consent, Scope)>,
 }
 
@@ -91,14 +91,12 @@ async fn known(app: &App, signed_in: &SignedIn, now: Timestamp) -> Result<Known,
     let since = now - LOOKS_BACK;
     let mut db = app.store.read().await?;
     let open = sessions::list(&mut db, &user.id).await?;
-    let changes = i64::try_from(SHOWN_OTHERS).unwrap_or(0);
     Ok(Known {
         password: credentials::find(&mut db, &user.id).await?,
         two_factor: credentials::has_second_factor(&mut db, &user.id).await?,
         codes: backup_codes::list(&mut db, &user.id).await?,
         sign_ins: recent_events::sign_ins(&mut db, &user.id, since, READ_SIGN_INS).await?,
         other_sessions: open.iter().filter(|one| one.is_live(now) && one.id != session.id).count(),
-        changes: recent_events::changes(&mut db, &user.id, since, changes).await?,
         allowed: consents::list(&mut db, &user.id).await?,
     })
 }
@@ -139,11 +137,11 @@ pub(super) async fn get(
             .sign_ins
             .iter()
             .take(SHOWN_SIGN_INS)
-            .map(|event| SignInView::of(event, now))
+            .map(|event| SignInView::of(&app, event, now))
             .collect(),
         applications,
         application_count: known.allowed.len(),
-        changes: known.changes.iter().map(|event| ChangeView::of(event, now)).collect(),
+        changes: changes::newest(&app, &user.id, SHOWN_OTHERS).await?,
         protect_url: paths::ACCOUNT_PROTECT,
     };
     show(&app, &browser, user, "account/security.html", &content)

@@ -75,6 +75,8 @@ impl Place {
 #[derive(Debug)]
 pub struct Geoip {
     reader: Reader<Bytes>,
+    /// The built-in table, for what the operator's does not hold, such as all of IPv6.
+    spare: Option<Reader<Bytes>>,
     local: Vec<IpNet>,
 }
 
@@ -82,24 +84,31 @@ impl Geoip {
     /// The operator's table, read into memory, or the built-in one.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
         let Some(file) = &settings.database else {
-            return Self::over(Cow::Borrowed(COUNTRIES)).context("the built-in country table");
+            return Self::over(Cow::Borrowed(COUNTRIES), None)
+                .context("the built-in country table");
         };
         Self::read(file)
             .with_context(|| format!("geoip.database {} cannot be used", file.display()))
     }
 
     fn read(file: &Path) -> anyhow::Result<Self> {
-        let geoip = Self::over(Cow::Owned(std::fs::read(file)?))?;
+        Self::of(std::fs::read(file)?)
+    }
+
+    /// The table that a file with this content is.
+    pub fn of(content: Vec<u8>) -> anyhow::Result<Self> {
+        let spare = Reader::from_source(Cow::Borrowed(COUNTRIES))?;
+        let geoip = Self::over(Cow::Owned(content), Some(spare))?;
         let mut records = geoip.reader.networks(WithinOptions::default())?.take(TRIED);
         let places = records.any(|record| record.is_ok_and(|found| place_of(&found).is_known()));
         ensure!(places, "it holds neither countries nor cities");
         Ok(geoip)
     }
 
-    fn over(bytes: Bytes) -> anyhow::Result<Self> {
+    fn over(bytes: Bytes, spare: Option<Reader<Bytes>>) -> anyhow::Result<Self> {
         let reader = Reader::from_source(bytes).context("it is no MMDB file")?;
         let local = LOCAL.iter().map(|network| network.parse()).collect::<Result<_, _>>()?;
-        Ok(Self { reader, local })
+        Ok(Self { reader, spare, local })
     }
 
     /// The place of `address`. What cannot be read, found or told is "Unknown": a page never
@@ -111,9 +120,12 @@ impl Geoip {
         if self.local.iter().any(|network| network.contains(&address)) {
             return Place::called(NEARBY);
         }
-        self.reader
-            .lookup(address)
-            .map_or_else(|_| Place::called(UNKNOWN), |found| place_of(&found))
+        [Some(&self.reader), self.spare.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|table| Some(place_of(&table.lookup(address).ok()?)))
+            .find(Place::is_known)
+            .unwrap_or_else(|| Place::called(UNKNOWN))
     }
 }
 
@@ -140,6 +152,7 @@ fn place_of(found: &LookupResult<'_, Bytes>) -> Place {
     let country = code.as_deref().and_then(countries::name).map(str::to_owned);
     let country = country.or_else(|| text(found, &path!["country", "names", "en"]));
     let city = text(found, &path!["city", "names", "en"]).or_else(|| text(found, &path!["city"]));
+    let city = city.map(|city| without_district(&city).to_owned());
     let degrees = |nested: [PathElement<'_>; 2], flat| {
         number(found, &nested).or_else(|| number(found, &[PathElement::Key(flat)]))
     };
@@ -156,6 +169,12 @@ fn place_of(found: &LookupResult<'_, Bytes>) -> Place {
         (-90.0..=90.0).contains(latitude) && (-180.0..=180.0).contains(longitude)
     });
     Place { words, country: code, city, location }
+}
+
+/// "Zurich (Kreis 1)" is Zurich: some tables guess at the district as well, and each would look like
+/// another city.
+fn without_district(city: &str) -> &str {
+    city.split_once(" (").map_or(city, |(name, _)| name)
 }
 
 /// A member that is a text, if it is there, is one, and says something.

@@ -222,10 +222,24 @@ fn odd_records_tell_what_they_can() {
         ("longitude", Value::Double(8.5)),
     ]));
     assert_eq!(far.location, None);
-    // An address that the file does not hold.
-    let geoip = opened(&file(NETWORK, &Value::Map(vec![code()]))).unwrap();
-    for other in ["192.0.3.1", "2001:620::1"] {
-        assert_eq!(geoip.place(other).words, "Unknown");
+    let district = Value::Text("Singapore (Downtown Core)");
+    assert_eq!(told(vec![code(), ("city", district)]), "Singapore");
+    let district = placed(&Value::Map(vec![("city", Value::Text("Basel (Gundeldingen)"))]));
+    assert_eq!((district.words.as_str(), district.city.as_deref()), ("Basel", Some("Basel")));
+}
+
+#[test]
+fn what_an_operators_file_does_not_hold_is_in_its_country_at_least() {
+    let singapore = Value::Map(vec![("country_code", Value::Text("SG"))]);
+    let geoip = opened(&file(NETWORK, &singapore)).unwrap();
+    for (address, words) in [
+        ("192.0.2.1", "Singapore"),
+        ("129.132.1.1", "Switzerland"),
+        ("2001:620::1", "Switzerland"),
+        ("198.51.100.1", "Unknown"),
+        ("10.1.1.1", "Local network"),
+    ] {
+        assert_eq!(geoip.place(address).words, words, "{address}");
     }
 }
 
@@ -251,7 +265,7 @@ fn a_damaged_file_answers_unknown() {
     let damaged = |at: usize| {
         let mut bytes = whole.clone();
         bytes[at] ^= 0xff;
-        Geoip::over(Cow::Owned(bytes))
+        Geoip::over(Cow::Owned(bytes), None)
     };
     for at in 0..whole.len() {
         if let Ok(geoip) = damaged(at) {

@@ -1,14 +1,20 @@
 //! Style sheets, scripts and icons, built in and named with the hash of their content.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 use crate::paths;
 use crate::templates::brand::Color;
+use crate::templates::settings;
 
 /// The style sheet with the operator's colour: no file, but made at start by `brand.rs`.
 pub const BRAND_STYLESHEET: &str = "brand.css";
@@ -38,7 +44,31 @@ pub fn find(path: &str) -> Option<Asset> {
     if let Some(color) = color_of(path) {
         return Some(Asset { content_type, bytes: color.stylesheet().into_bytes().into() });
     }
+    if path == settings::SCRIPT {
+        return Some(Asset { content_type, bytes: settings::script().as_bytes().into() });
+    }
     Files::get(path).map(|file| Asset { content_type, bytes: file.data })
+}
+
+/// The built-in file at `path` as gzip (RFC 1952), if that is smaller: compressed once, not for each
+/// browser.
+#[must_use]
+pub fn packed(path: &str) -> Option<&'static [u8]> {
+    static PACKED: LazyLock<HashMap<Cow<'static, str>, Vec<u8>>> = LazyLock::new(|| {
+        let packed = |path: Cow<'static, str>| {
+            let plain = find(&path)?.bytes;
+            let packed = gzip(&plain).filter(|packed| packed.len() < plain.len())?;
+            Some((path, packed))
+        };
+        Files::iter().chain([settings::SCRIPT.into()]).filter_map(packed).collect()
+    });
+    PACKED.get(path).map(Vec::as_slice)
+}
+
+fn gzip(plain: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).ok()?;
+    encoder.finish().ok()
 }
 
 /// The URL of a built-in file, new whenever its content is, so that browsers may keep it for ever.

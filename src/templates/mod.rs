@@ -164,7 +164,6 @@ fn environment(brand: &Brand, brand_stylesheet: &str) -> Result<Environment<'sta
         if value.is_none() { Ok(()) } else { minijinja::escape_formatter(out, state, value) }
     });
     environment.add_global("brand", Value::from(Serde(brand)));
-    environment.add_global("settings", Value::from(Serde(settings::SETTINGS)));
     let brand_url = assets::url_of(BRAND_STYLESHEET, brand_stylesheet.as_bytes());
     environment.add_function("asset", move |path: &str| {
         if path == BRAND_STYLESHEET {

@@ -1,6 +1,21 @@
 //! What can be found by searching a person's pages: each setting with the words people use for it.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
+
+/// The list as a script for browsers, made at start: they fetch it once, not with each page.
+pub const SCRIPT: &str = "settings.js";
+
+/// What `/assets/settings.js` answers. JSON is an expression of JavaScript (ECMA-262 §25.5).
+#[must_use]
+pub fn script() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let list = serde_json::to_string(SETTINGS).unwrap_or_else(|_| "[]".to_owned());
+        format!("window.latchkeySettings = {list};\n")
+    });
+    TEXT.as_str()
+}
 
 /// Something to be found.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -223,6 +223,8 @@ fn a_folder_or_color_that_is_none_stops_the_start() {
 fn an_asset_is_small_and_its_url_changes_with_its_content() {
     assert!(assets::find("app.css").unwrap().bytes.len() < 46_000);
     assert!(assets::find("app.js").unwrap().bytes.len() < 14_000);
+    assert!(assets::packed("app.css").unwrap().len() < 12_000);
+    assert!(assets::packed("app.js").unwrap().len() < 5_000);
     assert!(assets::url("app.css").unwrap().starts_with("/assets/app.css?v="));
     assert_ne!(assets::url_of("brand.css", b"a"), assets::url_of("brand.css", b"b"));
     assert!(assets::find("../Cargo.toml").is_none() && assets::find("none.css").is_none());
@@ -259,4 +261,5 @@ fn preview() {
     }
     fs::create_dir_all(folder.join("assets")).unwrap();
     fs::write(folder.join("assets/brand.css"), templates.brand_stylesheet()).unwrap();
+    fs::write(folder.join("assets").join(settings::SCRIPT), settings::script()).unwrap();
 }

@@ -89,7 +89,7 @@ fn changes() -> Vec<Sample> {
             change,
             of(json!({
                 "icon": "link", "before": "", "application": "Ann & Bob's Prints",
-                "after": " was let in",
+                "after": " was connected",
             })),
             of(json!({
                 "icon": "lock", "warn": true, "before": "Your account was locked",

@@ -52,14 +52,14 @@ pub(super) fn printer() -> Value {
     json!({
         "name": "Ann & Bob's Prints", "host": "print.example", "logo": null,
         "client_uri": "https://print.example", "policy_uri": "https://print.example/privacy",
-        "tos_uri": "https://print.example/terms", "first_seen": moment("3 days ago"),
+        "tos_uri": "https://print.example/terms", "self_registered": false, "first_seen": null,
     })
 }
 
 pub(super) fn bare() -> Value {
     json!({
         "name": "", "host": "127.0.0.1", "logo": null, "client_uri": null, "policy_uri": null,
-        "tos_uri": null, "first_seen": null,
+        "tos_uri": null, "self_registered": true, "first_seen": moment("3 days ago"),
     })
 }
 
@@ -69,7 +69,8 @@ pub(super) fn hostile() -> Value {
     json!({
         "name": format!("\u{202e}<script>alert(1)</script>{}", "Long".repeat(40)),
         "host": format!("{}.example", "label.".repeat(30)), "logo": null, "client_uri": script,
-        "policy_uri": script, "tos_uri": "JaVaScRiPt:alert(1)", "first_seen": null,
+        "policy_uri": script, "tos_uri": "JaVaScRiPt:alert(1)",
+        "self_registered": true, "first_seen": moment("just now"),
     })
 }
 
@@ -221,6 +222,7 @@ fn recovery() -> Vec<Sample> {
         "action": "/recover/sample", "account": alice(), "error": null, "hint": "At least 8.",
     });
     let weak = json!({ "error": "It needs at least 8 characters.", "account": nameless() });
+    let waiting = json!({ "request": "r", "to": "", "application": printer(), "cancel": true });
     let session = json!({
         "action": "/not-me/sample", "account": alice(), "device": "Firefox 145 on Linux",
         "address": "192.0.2.7", "signed_in": moment("2 hours ago"), "over": false,
@@ -235,6 +237,8 @@ fn recovery() -> Vec<Sample> {
         told("over", "too late to end a session"),
         sample("sign_in/new_password.html", "choose", choose.clone()),
         sample("sign_in/new_password.html", "weak", with(&choose, &weak)),
+        sample("sign_in/change_password.html", "choose", with(&choose, &waiting)),
+        sample("sign_in/change_password.html", "weak", with(&with(&choose, &waiting), &weak)),
         sample("sign_in/not_me.html", "asked", session.clone()),
         sample("sign_in/not_me.html", "over", with(&session, &bare)),
     ]

@@ -67,8 +67,8 @@ fn usual() -> Value {
     let wiki = with(&printer(), &json!({ "name": "Wiki", "host": "wiki.example" }));
     let attempt = |outcome: &str, word: &str, unusual: Value| {
         json!({
-            "at": moment("3 hours ago"), "device": "Firefox 145 on Linux", "address": "192.0.2.7",
-            "outcome": outcome, "word": word, "unusual": unusual,
+            "at": moment("3 hours ago"), "device": "Firefox 145 on Linux",
+            "from": "Zurich, Switzerland (approximate)", "outcome": outcome, "word": word, "unusual": unusual,
         })
     };
     let usual = json!({
@@ -88,10 +88,11 @@ fn usual() -> Value {
         ],
         "application_count": 5,
         "changes": [
-            { "at": moment("2 months ago"), "what": "Password changed", "by": "by you",
+            { "time": moment("2 months ago"), "before": "", "application": "Wiki",
+              "after": " was connected", "who": "You", "by_you": true,
               "device": "Firefox 145 on Linux" },
-            { "at": moment("3 months ago"), "what": "Account unlocked", "by": "by support",
-              "device": null },
+            { "time": moment("3 months ago"), "before": "Your account was unlocked",
+              "application": null, "after": "", "who": "Support", "by_you": false, "device": null },
         ],
         "protect_url": "/account/security/protect",
     });
