@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use crate::app::App;
-use crate::cli::refuse_problems;
+use crate::cli::{refuse_problems, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secret::Random;
@@ -24,12 +24,11 @@ pub async fn back_up(config: Config, file: &Path) -> anyhow::Result<()> {
     let copied = store.back_up(file).await;
     store.close().await;
     copied?;
-    println!(
+    say(&format!(
         "{} is written. The master key in {} is not part of it: keep a copy of that elsewhere.",
         file.display(),
         config.keys.directory.display()
-    );
-    Ok(())
+    ))
 }
 
 /// Puts the copy in `file` in the database's place. Everybody must sign in anew: what was revoked
@@ -56,14 +55,14 @@ pub async fn restore(config: Config, file: &Path) -> anyhow::Result<()> {
             return Err(error.into());
         }
     };
-    println!(
+    say(&format!(
         "{} is restored. Every session has ended, and what applications held for people.",
         file.display()
-    );
-    if let Some(kept) = kept {
-        println!("The database that was there is kept as {}.", kept.display());
+    ))?;
+    match kept {
+        Some(kept) => say(&format!("The database that was there is kept as {}.", kept.display())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Brings a staged copy up to date and ends what was alive in it. Fails when the master key is

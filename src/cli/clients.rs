@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
-use crate::cli::{Output, every, json_from_stdin, secret_from_stdin};
+use crate::cli::{Output, every, json_from_stdin, say, secret_from_stdin};
 use crate::identity::clients::{self, ClientSecret};
 use crate::store::clients::{self as records, ClientRecord};
 
@@ -158,14 +158,14 @@ pub(super) async fn run(app: &App, command: &Command, out: Output) -> anyhow::Re
 fn print(client: &ClientRecord, secret: Option<String>) -> anyhow::Result<()> {
     let mut metadata = serde_json::to_value(&client.metadata)?;
     if let Some(members) = metadata.as_object_mut() {
+        members.insert("registered_by".into(), json!(client.registered_by));
         members.insert("client_id_issued_at".into(), json!(client.created_at.seconds()));
         if let Some(secret) = secret {
             members.insert("client_secret".into(), json!(secret));
             members.insert("client_secret_expires_at".into(), json!(0));
         }
     }
-    println!("{}", serde_json::to_string_pretty(&metadata)?);
-    Ok(())
+    say(&serde_json::to_string_pretty(&metadata)?)
 }
 
 async fn add(app: &App, add: &Add) -> anyhow::Result<()> {

@@ -1,14 +1,16 @@
-//! `latchkey key …`: signing keys.
+//! `latchkey key …`: signing keys, and the master key.
 
 use clap::Subcommand;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::Output;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
+use crate::keys::replacing;
+use crate::secret::Random;
 use crate::store::signing_keys::{self, SigningKeyRow};
 
-/// What can be done with signing keys.
+/// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the published keys
@@ -20,6 +22,12 @@ pub enum Command {
         /// The key's id, which may begin with a dash
         #[arg(allow_hyphen_values = true)]
         kid: String,
+    },
+    /// Replace the master key; what is sealed in the database is sealed anew, and nothing is lost
+    ReplaceMaster {
+        /// Only make `next.key`, to be copied to every node before it is used
+        #[arg(long)]
+        prepare: bool,
     },
 }
 
@@ -58,6 +66,7 @@ pub(super) async fn run(app: &App, command: &Command, out: Output) -> anyhow::Re
         Command::List => {}
         Command::Rotate => app.rotate_keys().await?,
         Command::Retire { kid } => app.retire_key(kid).await?,
+        Command::ReplaceMaster { prepare } => return replace_master(app, *prepare, out).await,
     }
     let now = app.clock.now();
     let rows = {
@@ -71,5 +80,47 @@ pub(super) async fn run(app: &App, command: &Command, out: Output) -> anyhow::Re
         .collect();
     out.list(&keys, |key| {
         format!("{}  {}  {}  since {}", key.kid, key.key_type, key.state, key.activates_at)
+    })
+}
+
+/// What became of the master key.
+#[derive(Serialize)]
+struct Replaced {
+    former: String,
+    master_key: String,
+    sealed_anew: u64,
+}
+
+async fn replace_master(app: &App, prepare: bool, out: Output) -> anyhow::Result<()> {
+    let folder = &app.config.keys.directory;
+    if prepare {
+        let file = replacing::prepare(folder, &Random::System)?;
+        println!(
+            "{} is made. Copy it into the keys folder of every node, then run this command \
+             without --prepare on each.",
+            file.display()
+        );
+        return Ok(());
+    }
+    let (former, master_key) = replacing::promote(folder, &app.master.id(), &Random::System)?;
+    app.store.close().await;
+    // Started anew, it takes the key over as the provider would.
+    let app = App::start(app.config.clone(), Clock::System, Random::System).await?;
+    let mut sealed_anew = 0;
+    // A node that has not followed yet may seal with the former key meanwhile.
+    loop {
+        match app.tend_sealed().await? {
+            0 => break,
+            more => sealed_anew += more,
+        }
+    }
+    out.one(&Replaced { former, master_key, sealed_anew }, |done| {
+        format!(
+            "the master key is {}, and {} records are sealed anew. {} holds the former one: \
+             remove it when `latchkey check` says that it is needed no more.",
+            done.master_key,
+            done.sealed_anew,
+            folder.join(format!("former-{}.key", done.former)).display()
+        )
     })
 }

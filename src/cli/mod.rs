@@ -5,9 +5,11 @@ pub mod clients;
 pub mod demo;
 pub mod keys;
 pub mod operations;
+mod output;
 pub mod users;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,12 +17,12 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
-use serde::Serialize;
 
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secret::Random;
+pub(crate) use output::{Output, say};
 
 /// What is read when no `--config` is given.
 const DEFAULT_CONFIG: &str = "latchkey.toml";
@@ -89,7 +91,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let line = format!("{error:#}").replace('\n', " ");
-            eprintln!("latchkey: {line}");
+            if output::has_no_reader(&error) {
+                // `latchkey event list | head` has read what it wanted.
+                return ExitCode::SUCCESS;
+            }
+            // Nobody is there to tell when the terminal is gone.
+            let _ = writeln!(std::io::stderr(), "latchkey: {line}");
             ExitCode::FAILURE
         }
     }
@@ -146,44 +153,6 @@ pub(crate) fn refuse_problems(config: &Config) -> anyhow::Result<()> {
         Some((first, rest)) => {
             bail!("{first} (and {} more; `latchkey check` lists all)", rest.len())
         }
-    }
-}
-
-/// How data are printed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    json: bool,
-}
-
-impl Output {
-    /// Prints one thing: as JSON where that is asked, else in the given words.
-    pub(crate) fn one<T: Serialize>(
-        self,
-        thing: &T,
-        words: impl FnOnce(&T) -> String,
-    ) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(thing)?);
-        } else {
-            println!("{}", words(thing));
-        }
-        Ok(())
-    }
-
-    /// Prints a list: one JSON array, or a line each.
-    pub(crate) fn list<T: Serialize>(
-        self,
-        things: &[T],
-        line: impl Fn(&T) -> String,
-    ) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(things)?);
-        } else {
-            for thing in things {
-                println!("{}", line(thing));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::app::App;
-use crate::cli::refuse_problems;
+use crate::cli::{refuse_problems, say};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::secret::Random;
@@ -37,6 +37,9 @@ pub enum EventCommand {
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     refuse_problems(&config)?;
     telemetry::start(&config.telemetry)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let provider = Provider::start(config, Clock::System, Random::System).await?;
     provider.serve(Shutdown::on_signals()?).await
 }
@@ -47,21 +50,28 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
     let store = Store::open(&config.database.url).await?;
     store.migrate().await?;
     store.close().await;
-    println!("the database is up to date");
-    Ok(())
+    say("the database is up to date")
 }
 
 /// Says what is wrong with configuration, keys and database.
 pub async fn check(config: &Config) -> anyhow::Result<()> {
     let mut problems = config.check();
-    if problems.is_empty()
-        && let Err(error) = App::examine(config).await
-    {
-        problems.push(format!("{error:#}"));
+    let mut notes = Vec::new();
+    if problems.is_empty() {
+        match App::examine(config).await {
+            Ok(found) => notes.extend(found),
+            Err(error) => problems.push(format!("{error:#}")),
+        }
     }
-    print!("{}", config.effective());
+    say(config.effective().trim_end())?;
+    for warning in config.warnings() {
+        say(&format!("# warning: {warning}"))?;
+    }
+    for note in &notes {
+        say(&format!("# {note}"))?;
+    }
     for problem in &problems {
-        println!("# wrong: {problem}");
+        say(&format!("# wrong: {problem}"))?;
     }
     match problems.as_slice() {
         [] => Ok(()),
@@ -94,7 +104,7 @@ pub async fn events(app: &Arc<App>, command: &EventCommand) -> anyhow::Result<()
         let more = i64::try_from(page.len()).unwrap_or(0) == PAGE;
         for event in page {
             if user_id.is_none() || event.user_id == user_id {
-                println!("{}", serde_json::to_string(&printed(&event))?);
+                say(&serde_json::to_string(&printed(&event))?)?;
             }
         }
         if !more && !follow {

@@ -37,11 +37,12 @@ pub enum Command {
         /// Who
         name: String,
     },
-    /// Set a password; everything of the person is signed out
+    /// Set a temporary password, which must be changed at the next sign-in, within a week;
+    /// everything of the person is signed out
     SetPassword {
         /// Who
         name: String,
-        /// The new one
+        /// The temporary one
         #[command(flatten)]
         password: PasswordSource,
     },

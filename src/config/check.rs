@@ -12,6 +12,23 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 impl Config {
+    /// What is allowed, and most likely not meant.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let server = &self.server;
+        let ends_tls = server.tls.certificate.is_some() || server.tls.ephemeral;
+        let mut warnings = Vec::new();
+        if self.issuer.starts_with("https://") && !ends_tls && server.trusted_proxies.is_empty() {
+            warnings.push(format!(
+                "the issuer is https and server.listen ({}) is not, so a proxy seems to stand \
+                 before it, but server.trusted_proxies is empty: everybody has the proxy's \
+                 address, in limits, in the history and in mails. Name the proxy's network there",
+                server.listen
+            ));
+        }
+        warnings
+    }
+
     /// What is wrong, a sentence a problem; empty when all is well.
     #[must_use]
     pub fn check(&self) -> Vec<String> {
@@ -133,6 +150,7 @@ impl Config {
             ("password.argon2_parallelism", p.argon2_parallelism, 1, 64),
             ("password.hash_queue", p.hash_queue, 0, 100_000),
             ("login.max_failures", self.login.max_failures, 1, 100),
+            ("login.max_requests", self.login.max_requests, 1000, 100_000_000),
             ("rate_limits.login_per_minute", self.rate_limits.login_per_minute, 1, 1_000_000),
             ("rate_limits.token_per_minute", self.rate_limits.token_per_minute, 1, 100_000_000),
         ] {

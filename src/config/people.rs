@@ -84,6 +84,8 @@ section! {
         lockout: ConfigDuration = seconds(15 * MINUTE),
         /// How long a person may take to sign in and consent.
         request_ttl: ConfigDuration = seconds(60 * MINUTE),
+        /// How many sign-ins may be in progress before the oldest of them end.
+        max_requests: u32 = 50_000,
         /// Who must have two-factor: `everyone`, `administrators`, `group:NAME`.
         two_factor_required_for: Vec<String> = Vec::new(),
         /// How long a browser that its owner trusts is asked for no code; zero: never offered.

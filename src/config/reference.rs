@@ -62,6 +62,7 @@ pub const KEYS: &[Key] = &[
     key("login.failure_window", "How long a wrong password counts."),
     key("login.lockout", "How long the account stays closed to strangers; browsers known to its owner are not shut out."),
     key("login.request_ttl", "How long a person may take to sign in and consent."),
+    key("login.max_requests", "How many sign-ins for applications may be in progress; beyond that the oldest end, of those addresses that have most."),
     key("login.two_factor_required_for", "Who must have two-factor and is led through its set-up at the next sign-in: \"everyone\", \"administrators\", \"group:NAME\"."),
     key("login.trust_browser_for", "How long a browser that its owner trusts is asked for no code; 0s offers no such trust."),
     key("account.removal_grace", "How long an account that its owner wants removed can still be kept."),

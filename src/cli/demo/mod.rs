@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use crate::app::App;
-use crate::cli::refuse_problems;
+use crate::cli::{refuse_problems, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::clients::{self, ClientError, ClientSecret};
@@ -58,14 +58,14 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let serving = tokio::spawn(async move {
         axum::serve(application, router).with_graceful_shutdown(stop.cancelled_owned()).await
     });
-    walk_through(&issuer, management);
+    walk_through(&issuer, management)?;
     provider.serve(shutdown).await?;
     serving.abort();
     Ok(())
 }
 
-fn walk_through(issuer: &str, management: SocketAddr) {
-    println!(
+fn walk_through(issuer: &str, management: SocketAddr) -> anyhow::Result<()> {
+    say(&format!(
         "\n  Latchkey is running.\n\
          \n  Provider            {issuer}\
          \n  Sample application  {APPLICATION}\
@@ -76,7 +76,7 @@ fn walk_through(issuer: &str, management: SocketAddr) {
          \n     look at the history, revoke the application, and go back to it.\
          \n  4. Metadata: {issuer}/.well-known/openid-configuration   Health: http://{management}/readyz\n\
          \n  State is kept in {HOME}, and mails lie in {HOME}/outbox. Ctrl+C stops.\n"
-    );
+    ))
 }
 
 /// Adds the demo user and the sample application unless they are there; gives the application's
