@@ -7,11 +7,14 @@ use std::path::Path;
 
 use latchkey::secret::Random;
 
-#[path = "../../fuzz/properties.rs"]
+#[path = "../../fuzz/properties/mod.rs"]
 mod properties;
 
-/// Changed forms of each input; fuzzing proper tries millions.
-const CHANGES: u64 = 300;
+/// Changed forms of all inputs of a target; fuzzing proper tries millions.
+const CHANGES: usize = 1000;
+/// Files of a target at most, and bytes of all of them: they are replayed in every run.
+const MOST_FILES: usize = 200;
+const MOST_BYTES: usize = 300 * 1024;
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
@@ -50,10 +53,12 @@ fn change(input: &[u8], other: &[u8], random: &Random) -> Vec<u8> {
 fn every_property_holds_of_every_kept_input_and_its_changed_forms() {
     for (name, property) in properties::ALL {
         let inputs = corpus(name);
+        let bytes: usize = inputs.iter().map(Vec::len).sum();
+        assert!(inputs.len() <= MOST_FILES && bytes <= MOST_BYTES, "{name}: {bytes} bytes");
         let random = Random::seeded(23);
         for (number, input) in inputs.iter().enumerate() {
             let mut forms = vec![input.clone()];
-            for round in 0..CHANGES {
+            for round in 0..CHANGES.div_ceil(inputs.len()) {
                 let other = &inputs[(number + 1) % inputs.len()];
                 let base = if round % 3 == 0 { forms.last().unwrap_or(input) } else { input };
                 forms.push(change(base, other, &random));
