@@ -1,0 +1,226 @@
+//! twenty times as many sign-ins as can be checked, from everywhere, while applications
+//! refresh and introspect as ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use latchkey::paths;
+use latchkey::secret::Random;
+use tokio::task::JoinHandle;
+
+use crate::load::{Load, Mix};
+use crate::report::{Report, ms, p99, quantile};
+use crate::server::{PASSWORD, Place, Server};
+use crate::wire::{Auth, Exchange, Log, Wire, csrf};
+
+const ID: &str = "R-15";
+const PEOPLE: usize = 8;
+const CALLERS: u64 = 128;
+/// The memory of one hash.
+const HASH: u64 = 19_456 * 1024;
+
+pub async fn run(report: &mut Report) {
+    let (mut place, cast) = Place::new();
+    place.set("LATCHKEY_RATE_LIMITS__ENABLED", "true");
+    place.set("LATCHKEY_RATE_LIMITS__LOGIN_PER_MINUTE", "20");
+    place.set("LATCHKEY_RATE_LIMITS__TOKEN_PER_MINUTE", "10000000");
+    place.set("LATCHKEY_SERVER__TRUSTED_PROXIES", "[\"127.0.0.0/8\", \"::1/128\"]");
+    let mut load = Load::new(&place, cast, PEOPLE);
+    let (server, _) = place.serve();
+    load.warm_up().await;
+    load.mix = Mix::Tokens;
+    same_cost(report, &place).await;
+
+    let capacity = measure_capacity(report, &place).await;
+    drop(load.exchanges());
+    let going = load.go(200);
+    tokio::time::sleep(report.pick(Duration::from_secs(2), Duration::from_secs(20))).await;
+    let base = p99(&going.exchanges(), &["introspect", "refresh"]);
+    let resident = server.resident();
+
+    let flood = Flood::start(&place, capacity.max(5.0) * 20.0);
+    let length = report.pick(Duration::from_secs(6), Duration::from_mins(5));
+    let most = watch_memory(&server, length).await;
+    let offered = flood.stop().await;
+    let during = going.exchanges();
+    going.stop(&mut load).await;
+    look(report, &offered, &during, base);
+    report.fact(ID, "logins offered a second", format!("{:.0}", offered.rate));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let bound = (resident + cores * HASH) * 11 / 10;
+    let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+    report.timed(ID, "memory", mib(most), &format!("≤ {}", mib(bound)), most <= bound);
+    load.audit().await;
+    report.none(ID, "violations of the ledger", &load.violations());
+}
+
+fn stranger() -> String {
+    let [a, b, c] = Random::System.bytes();
+    format!("100.{}.{a}.{}", b & 63, c)
+}
+
+/// A browser with the sign-in page open.
+async fn browser(place: &Place, log: &Log) -> (Wire, String) {
+    let mut wire = Wire::new(&place.base(), Arc::clone(log));
+    let page = wire.get("login page", paths::LOGIN, Auth::None).await.expect("the page");
+    let token = csrf(&page.body);
+    (wire, token)
+}
+
+async fn try_in(wire: &mut Wire, token: &str, kind: &'static str, name: &str, word: &str) -> u16 {
+    wire.from = Some(stranger());
+    wire.cookies.remove("latchkey_session");
+    let form = [("username", name), ("password", word), ("csrf", token)];
+    let reply = wire.post(kind, paths::LOGIN, Auth::None, &form).await;
+    reply.map_or(0, |reply| reply.status)
+}
+
+/// A wrong password takes as long for somebody as for nobody.
+async fn same_cost(report: &mut Report, place: &Place) {
+    let log = Log::default();
+    let (mut wire, token) = browser(place, &log).await;
+    for round in 0..6 {
+        for number in 0..PEOPLE {
+            let name = format!("person{number}");
+            assert_eq!(try_in(&mut wire, &token, "known", &name, "Wrong-1-wrong").await, 422);
+            let name = format!("nobody{number}-{round}");
+            assert_eq!(try_in(&mut wire, &token, "unknown", &name, "Wrong-1-wrong").await, 422);
+        }
+    }
+    let log = std::mem::take(&mut *log.lock().unwrap());
+    let of = |kind| quantile(log.iter().filter(|one| one.kind == kind).map(|one| one.took), 0.5);
+    let (known, unknown) = (of("known"), of("unknown"));
+    let ratio = known.as_secs_f64() / unknown.as_secs_f64();
+    let figure = format!("{} and {}", ms(known), ms(unknown));
+    let alike = (0.85..1.18).contains(&ratio);
+    report.timed(ID, "median for a known and an unknown name", figure, "within 15 %", alike);
+}
+
+/// Sign-ins a second that a few callers get through one after the other.
+async fn measure_capacity(report: &Report, place: &Place) -> f64 {
+    let log = Log::default();
+    let length = report.pick(Duration::from_secs(1), Duration::from_secs(5));
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..4)
+        .map(|caller| {
+            let (base, log) = (place.base(), Arc::clone(&log));
+            tokio::spawn(async move {
+                let mut wire = Wire::new(&base, log);
+                let page = wire.get("login page", paths::LOGIN, Auth::None).await.expect("it");
+                let token = csrf(&page.body);
+                let mut number = 0;
+                while begun.elapsed() < length {
+                    let name = format!("stranger{caller}-{number}");
+                    try_in(&mut wire, &token, "login", &name, "Wrong-1-wrong").await;
+                    number += 1;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a caller");
+    }
+    let checked = log.lock().unwrap().iter().filter(|one| one.status == 422).count();
+    f64::from(u32::try_from(checked).expect("few")) / begun.elapsed().as_secs_f64()
+}
+
+/// What became of the flood.
+struct Offered {
+    rate: f64,
+    log: Vec<Exchange>,
+    without_advice: u64,
+}
+
+struct Flood {
+    stop: Arc<AtomicBool>,
+    log: Log,
+    without_advice: Arc<AtomicU64>,
+    tasks: Vec<JoinHandle<()>>,
+    begun: Instant,
+}
+
+impl Flood {
+    /// One in four knows a password, the others are nobody.
+    fn start(place: &Place, rate: f64) -> Self {
+        let (stop, log) = (Arc::new(AtomicBool::new(false)), Log::default());
+        let without_advice = Arc::new(AtomicU64::new(0));
+        let base = place.base();
+        #[expect(clippy::cast_precision_loss, reason = "few")]
+        let pause = Duration::from_secs_f64(CALLERS as f64 / rate.max(1.0));
+        let tasks = (0..CALLERS).map(|caller| {
+            let (stop, log, base) = (Arc::clone(&stop), Arc::clone(&log), base.clone());
+            let without_advice = Arc::clone(&without_advice);
+            tokio::spawn(async move {
+                let mut wire = Wire::new(&base, log);
+                wire.patience = Duration::from_secs(10);
+                let page = wire.get("login page", paths::LOGIN, Auth::None).await;
+                let token = csrf(&page.map(|page| page.body).unwrap_or_default());
+                let (mut next, mut number) = (Instant::now(), caller);
+                while !stop.load(Ordering::SeqCst) {
+                    tokio::time::sleep_until(next.into()).await;
+                    let unknown = format!("nobody-{caller}-{number}");
+                    let (name, word) = match number % 4 {
+                        0 => ("person0", PASSWORD),
+                        _ => (unknown.as_str(), "Wrong-1-wrong"),
+                    };
+                    wire.from = Some(stranger());
+                    wire.cookies.remove("latchkey_session");
+                    let form = [("username", name), ("password", word), ("csrf", &token)];
+                    let reply = wire.post("login", paths::LOGIN, Auth::None, &form).await;
+                    let left_alone =
+                        reply.is_some_and(|reply| reply.is_busy() && reply.retry_after.is_none());
+                    without_advice.fetch_add(u64::from(left_alone), Ordering::Relaxed);
+                    number += 1;
+                    next = (next + pause).max(Instant::now());
+                }
+            })
+        });
+        let tasks = tasks.collect();
+        Self { stop, log, without_advice, tasks, begun: Instant::now() }
+    }
+
+    async fn stop(self) -> Offered {
+        self.stop.store(true, Ordering::SeqCst);
+        let took = self.begun.elapsed().as_secs_f64();
+        for task in self.tasks {
+            task.await.expect("a caller");
+        }
+        let log = std::mem::take(&mut *self.log.lock().unwrap());
+        let log: Vec<_> = log.into_iter().filter(|one| one.kind == "login").collect();
+        let rate = f64::from(u32::try_from(log.len()).expect("few")) / took;
+        Offered { rate, log, without_advice: self.without_advice.load(Ordering::Relaxed) }
+    }
+}
+
+async fn watch_memory(server: &Server, length: Duration) -> u64 {
+    let (begun, mut most) = (Instant::now(), 0);
+    while begun.elapsed() < length {
+        most = most.max(server.resident());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    most
+}
+
+fn look(report: &mut Report, offered: &Offered, during: &[Exchange], base: Duration) {
+    let tokens = p99(during, &["introspect", "refresh"]);
+    report.fact(ID, "p99 of tokens without the flood", ms(base));
+    let bound = Duration::from_millis(50).min((base * 2).max(Duration::from_millis(10)));
+    report.within(ID, "p99 of tokens in the flood", tokens, bound);
+    let failed = during.iter().filter(|one| one.status != 200).count();
+    let what = format!("token requests that failed, of {}", during.len());
+    report.must(ID, &what, failed, "0", failed == 0);
+    let admitted = |status: u16| status == 303 || status == 422;
+    let (let_in, turned_away): (Vec<&Exchange>, Vec<&Exchange>) =
+        offered.log.iter().partition(|one| admitted(one.status));
+    report.fact(ID, "logins checked", let_in.len());
+    report.fact(ID, "logins turned away", turned_away.len());
+    let odd = turned_away.iter().filter(|one| ![429, 503].contains(&one.status)).count();
+    report.must(ID, "turned away otherwise than by 429 or 503", odd, "0", odd == 0);
+    let lonely = offered.without_advice;
+    report.must(ID, "turned away without Retry-After", lonely, "0", lonely == 0);
+    let slow = quantile(turned_away.iter().map(|one| one.took), 0.99);
+    report.within(ID, "p99 until turned away", slow, Duration::from_millis(1200));
+    let checked = quantile(let_in.iter().map(|one| one.took), 0.99);
+    report.within(ID, "p99 of checked logins", checked, Duration::from_secs(2));
+}
