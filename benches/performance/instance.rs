@@ -89,6 +89,8 @@ pub async fn prepare(place: &Place, process: &Process, codes: usize) -> anyhow::
         before: None,
         remembered: false,
         hash: None,
+        pending: None,
+        trusts: false,
     };
     let (_, session) = sessions::start(&app, &mut db, &arrival).await?;
     db.commit().await?;

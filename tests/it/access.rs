@@ -46,6 +46,7 @@ const MATRIX: &[(&str, [Sees; 3])] = {
         (paths::LOGIN, [Page, Elsewhere, Elsewhere]),
         (paths::LOGIN_TWO_FACTOR, [Login; 3]),
         (paths::LOGIN_TWO_FACTOR_SET_UP, [Login; 3]),
+        (paths::LOGIN_CHANGE_PASSWORD, [Login; 3]),
         (paths::LOGIN_ACCOUNT, [Refusal, Refusal, Page]),
         (paths::LOGOUT, [Page; 3]),
         (paths::RECOVER, [Page; 3]),

@@ -20,8 +20,10 @@ mod conformance;
 #[allow(dead_code, clippy::allow_attributes, reason = "the fuzzing targets use all")]
 mod corpora;
 mod mail;
+mod model;
 mod oauth;
 mod outbound;
+mod reliability;
 mod security;
 mod server;
 mod sign_in;

@@ -60,7 +60,7 @@ async fn changes_are_told_with_who_made_them() {
         &["Photo Printer lost its access", "Done automatically"],
         &["An authenticator app was added", "<script>Phone", "By you"],
         &["A link for a forgotten password was asked for", "Somebody who was not signed in"],
-        &["Photo Printer was let in", "By you"],
+        &["Photo Printer was connected", "By you"],
         &["Your password was changed", "By you", "curl", "192.0.2.7"],
         &["Your profile was changed", "Support"],
         &["Your account was made", "Support"],

@@ -16,5 +16,7 @@ mod removal;
 mod revocation_table;
 pub mod scene;
 mod security;
+mod self_registered;
 mod sessions;
 mod two_factor;
+mod weight;

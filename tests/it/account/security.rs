@@ -35,7 +35,7 @@ async fn an_account_says_what_state_it_is_in_and_links_to_each_page() {
     scene.latchkey.pass_seconds(3600 * 24 * 3);
     scene.browser = scene.signed_in(NEW).await;
     let page = overview(&mut scene).await;
-    assert!(page.says("Set 3 days ago") && page.says("Password changed"), "{page}");
+    assert!(page.says("Set 3 days ago") && page.says("Your password was changed"), "{page}");
 }
 
 #[tokio::test]
@@ -52,6 +52,9 @@ async fn connected_applications_are_listed_and_counted() {
     let page = overview(&mut scene).await;
     assert_eq!(page.texts("#applications li").len(), 3, "{page}");
     assert_eq!(page.link("See all 4").path(), "/account/applications");
+    // The same words as on the page of changes; that each was used says nothing new.
+    let changes = page.texts("[aria-labelledby=changes] .who-name");
+    assert_eq!(changes, ["Dune was connected", "Canoe was connected", "Beacon was connected"]);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn from_history_to_changes(scripts: Scripts) {
     assert!(newest.contains("This session") && newest.contains("Unusual"), "{newest}");
     assert!(chromium.words(".note.warned").await.contains("guessing"));
     chromium.click(".pager a").await;
-    chromium.words(".log-row:nth-child(7) .badge.good").await;
+    chromium.words(".log-row:nth-child(12) .badge.good").await;
     look("Sign-in history").await;
     chromium.click(".chip[value=failed]").await;
     chromium.words(".chip[value=failed][aria-pressed=true]").await;

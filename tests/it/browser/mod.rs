@@ -4,6 +4,7 @@
 mod about_oneself;
 mod client_page;
 mod history;
+mod markup;
 mod password;
 mod recovery;
 mod sessions;

@@ -4,6 +4,9 @@ mod backup;
 mod operations;
 mod support;
 
+use std::fs::File;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::support::flow::text;
@@ -293,4 +296,28 @@ fn a_reset_of_two_factor_says_what_it_did() {
     assert!(told.contains("no second factor any more (0 removed)"), "{told}");
     assert!(program.run(&["event", "list"]).good().contains("two_factor_reset"));
     program.run(&["user", "reset-two-factor", "nobody"]).failure();
+}
+
+/// A pipe that nobody reads from any more, as after `| head`.
+fn unread() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    Stdio::from(writer)
+}
+
+#[test]
+fn output_that_nobody_reads_or_that_has_no_room_is_no_panic() {
+    let program = Program::new();
+    add_alice(&program);
+    for command in
+        [&["user", "list"][..], &["user", "list", "--json"], &["event", "list"], &["check"]]
+    {
+        let done = program.run_into(command, unread());
+        assert_eq!((done.code, done.stderr.as_str()), (0, ""), "{command:?}");
+        let full = File::options().write(true).open("/dev/full").expect("the full device");
+        let done = program.run_into(command, full.into());
+        assert_eq!(done.code, 1, "{command:?}");
+        assert!(done.stderr.starts_with("latchkey: writing the output: No space"), "{command:?}");
+        assert_eq!(done.stderr.lines().count(), 1, "{command:?}: {}", done.stderr);
+    }
 }

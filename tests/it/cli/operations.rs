@@ -64,6 +64,30 @@ fn check_says_what_is_wrong() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_nobody_named_is_told_of() {
+    let mut program = Program::apart();
+    program.set("LATCHKEY_ISSUER", "https://id.example.com");
+    let told = program.run(&["check"]).good();
+    assert!(told.contains("# warning: ") && told.contains("server.trusted_proxies"), "{told}");
+    assert!(told.parse::<toml::Table>().is_ok(), "{told}");
+    program.set("LATCHKEY_SERVER__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]");
+    let told = program.run(&["check"]).good();
+    assert!(!told.contains("# warning: "), "{told}");
+    // At work it shows by what it sends.
+    let mut program = Program::new();
+    assert!(!program.run(&["check"]).good().contains("# warning: "));
+    let serving = program.serve().await;
+    let client = crate::support::browser::http();
+    let url = format!("{}{}", serving.issuer, paths::LOGIN);
+    for name in ["x-forwarded-for", "forwarded"] {
+        let request = client.get(&url).header(name, "for=192.0.2.1");
+        assert!(request.send().await.expect("an answer").status().is_success());
+    }
+    let (_, log) = serving.stop().await;
+    assert_eq!(log.matches("a forwarded address is ignored").count(), 1, "{log}");
+}
+
 #[test]
 fn check_finds_a_broken_template() {
     let mut program = Program::apart();
@@ -111,6 +135,34 @@ fn a_database_opens_with_its_own_master_key_only() {
     refused("master.key");
     std::fs::write(&key, own).expect("the key is back");
     program.run(&["user", "list"]).good();
+}
+
+#[test]
+fn the_master_key_is_replaced_in_one_command_or_on_many_nodes() {
+    let program = Program::apart();
+    program.run(&["user", "list"]).good();
+    let keys = program.folder().join("keys");
+    let done = program.run(&["key", "replace-master", "--json"]).json();
+    assert!(done["sealed_anew"].as_u64() >= Some(3), "{done}");
+    let former = keys.join(format!("former-{}.key", text(&done, "former")));
+    let mode = std::fs::metadata(&former).expect("kept").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let told = program.run(&["check"]).good();
+    assert!(told.contains("is needed no more"), "{told}");
+    assert!(told.parse::<toml::Table>().is_ok(), "{told}");
+    std::fs::remove_file(former).expect("removed");
+    program.run(&["user", "list"]).good();
+    assert!(program.run(&["check"]).good().contains("no former key is needed"));
+    // The way with many nodes: first everywhere, then in use.
+    program.run(&["key", "replace-master", "--prepare"]).good();
+    let told = program.run(&["check"]).good();
+    assert!(told.contains("next.key") && told.contains("waits to become"), "{told}");
+    let next = std::fs::read(keys.join("next.key")).expect("a key");
+    program.run(&["key", "replace-master"]).good();
+    assert_eq!(std::fs::read(keys.join("master.key")).expect("a key"), next);
+    assert!(!keys.join("next.key").exists());
+    let trail = program.run(&["event", "list"]).good();
+    assert_eq!(trail.matches("master_key_replaced").count(), 2, "{trail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

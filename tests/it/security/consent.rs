@@ -112,9 +112,14 @@ async fn s_147_the_consent_form_decides_once_and_only_here() {
 async fn s_148_a_client_whose_identity_nobody_can_prove_always_asks() {
     let mut stage = Stage::set().await;
     let native = stage.latchkey.client(clients::native()).await;
-    for uri in ["http://127.0.0.1:50001/cb", "com.example.app:/cb"] {
+    let mut own = clients::native();
+    own["client_id"] = "own-native".into();
+    own["first_party"] = true.into();
+    let own = stage.latchkey.client(own).await;
+    let uris = ["http://127.0.0.1:50001/cb", "com.example.app:/cb"];
+    for (client, uri) in [&native, &own].into_iter().flat_map(|one| uris.map(|uri| (one, uri))) {
         stage.latchkey.allow_redirects_to(uri);
-        let ask = Ask::of(&native).with("redirect_uri", uri);
+        let ask = Ask::of(client).with("redirect_uri", uri);
         stage.code(&ask).await;
         let again = stage.browser.arrive(&ask.address()).await;
         assert!(asks(&again), "{uri} was answered silently");

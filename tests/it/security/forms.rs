@@ -31,6 +31,7 @@ const FORMS: &[&str] = &[
     paths::RECOVER,
     paths::NOT_ME,
     paths::LOGIN_TWO_FACTOR_SET_UP,
+    paths::LOGIN_CHANGE_PASSWORD,
     paths::ACCOUNT_TWO_FACTOR_SET_UP,
     paths::ACCOUNT_BACKUP_CODES,
     paths::ACCOUNT_TWO_FACTOR_OFF,
@@ -83,6 +84,17 @@ impl Scene {
                 let page = sign_in_with(&mut browser, "carol", &self.carol.password).await;
                 let code = Phone::scan(&page).code(&self.latchkey, 0);
                 page.fill("code", &code)
+            }
+            paths::LOGIN_CHANGE_PASSWORD => {
+                let name = format!("p{}", self.latchkey.app.random.token(""));
+                self.latchkey.person(&name, serde_json::json!({})).await;
+                let given = "An0ther-Lamp%44";
+                let app = &self.latchkey.app;
+                latchkey::identity::people::set_password(app, &name, &given.into())
+                    .await
+                    .expect("a temporary password");
+                let page = sign_in_with(&mut browser, &name, given).await;
+                page.fill("password", NEW).fill("repeat", NEW)
             }
             paths::ACCOUNT_TWO_FACTOR_SET_UP => {
                 sign_in(&mut browser, &self.bob).await;
@@ -190,6 +202,7 @@ fn every_page_with_a_form_is_among_them() {
     let known = [
         "account.html",
         "appearance.html",
+        "change_password.html",
         "confirm.html",
         "consent.html",
         "device_forget.html",

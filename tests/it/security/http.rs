@@ -316,6 +316,7 @@ async fn s_176_every_address_takes_its_own_methods_only() {
         paths::LOGIN,
         paths::LOGIN_TWO_FACTOR,
         paths::LOGIN_ACCOUNT,
+        paths::LOGIN_CHANGE_PASSWORD,
         paths::RECOVER,
         paths::RECOVER_LINK,
         paths::NOT_ME,

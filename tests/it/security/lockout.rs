@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 
 use crate::support::Latchkey;
 use crate::support::browser::Browser;
-use crate::support::flow::{sign_in, sign_in_with};
+use crate::support::flow::{post_raw, sign_in, sign_in_with};
 use crate::support::page::Page;
 use crate::support::people::TestUser;
 
@@ -196,4 +196,45 @@ async fn s_117_racing_guesses_are_no_more_than_slow_ones() {
     }
     assert!(looked_at <= 10, "{looked_at} guesses were looked at");
     assert_eq!(outcomes(&latchkey, &alice, "failed").await, looked_at);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s_117_two_nodes_and_a_restart_count_together() {
+    let url = crate::support::database::postgres_url().await;
+    let latchkey = Latchkey::start_with(|config| config.database.url = url).await;
+    let alice = latchkey.alice().await;
+    let second = latchkey.another_node().await;
+    let sockets = [latchkey.issuer.clone(), second.endpoints.socket()];
+    let mut guesses = Vec::new();
+    for number in 0..40 {
+        let mut browser = latchkey.browser();
+        let login = browser.open(paths::LOGIN).await;
+        let filled = login.fill("username", "alice").fill("password", WRONG);
+        let fields = filled.form_with("password").submission(None).fields;
+        let socket = &sockets[number % 2];
+        let at: reqwest::Url = format!("{socket}{}", paths::LOGIN).parse().expect("an address");
+        let home = latchkey.issuer.clone();
+        guesses.push(tokio::spawn(async move {
+            let headers = [("origin", home.as_str()), ("sec-fetch-site", "same-origin")];
+            post_raw(&browser, &at, &fields, &headers).await.status().as_u16()
+        }));
+    }
+    let mut looked_at = 0;
+    for guess in guesses {
+        let status = guess.await.expect("no panic");
+        assert!(matches!(status, 422 | 429), "{status}");
+        looked_at += usize::from(status == 422);
+    }
+    assert!(looked_at <= 10, "{looked_at} guesses were looked at");
+    // What was counted outlives the nodes that counted.
+    drop(second);
+    let fresh = latchkey.another_node().await;
+    let mut browser = latchkey.browser();
+    let login = browser.open(paths::LOGIN).await;
+    let filled = login.fill("username", "alice").fill("password", &alice.password);
+    let fields = filled.form_with("password").submission(None).fields;
+    let at = format!("{}{}", fresh.endpoints.socket(), paths::LOGIN);
+    let headers = [("origin", latchkey.issuer.as_str()), ("sec-fetch-site", "same-origin")];
+    let answer = post_raw(&browser, &at.parse().expect("an address"), &fields, &headers).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
 }

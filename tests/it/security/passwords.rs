@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::account::scene::{NEW, SEED, Scene, change, is_changed};
 use crate::support::Latchkey;
 use crate::support::browser::{Browser, http};
-use crate::support::flow::{post_raw, sign_in_with, totp};
+use crate::support::flow::{post_raw, sign_in, sign_in_with, totp};
 use crate::support::people::PASSWORD;
 use crate::support::stage::{Grant, Stage, walk_on};
 
@@ -371,4 +371,41 @@ async fn s_142_an_old_sign_in_changes_no_password_without_every_factor() {
     let page = page.fill("new_password_again", NEW).fill("code", &code);
     let page = scene.browser.submit(&page, "Change password").await.page();
     assert!(is_changed(&page), "{page}");
+}
+
+#[tokio::test]
+async fn s_138_a_hash_with_older_parameters_is_replaced_at_the_next_sign_in() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let stored = async || {
+        let mut db = latchkey.app.store.read().await.expect("a connection");
+        let found = latchkey::store::credentials::find(&mut db, &alice.id).await;
+        found.expect("an answer").expect("a password").hash
+    };
+    let old = stored().await;
+    assert!(old.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{old}");
+    let second = latchkey.another_node_with(|config| config.password.argon2_iterations = 3).await;
+    let enter = async |password: &str| {
+        let mut browser = latchkey.browser();
+        let login = browser.open(paths::LOGIN).await;
+        let filled = login.fill("username", "alice").fill("password", password);
+        let fields = filled.form_with("password").submission(None).fields;
+        let url = format!("{}{}", second.endpoints.socket(), paths::LOGIN);
+        let headers = [("origin", latchkey.issuer.as_str()), ("sec-fetch-site", "same-origin")];
+        let url = url.parse().expect("an address");
+        post_raw(&browser, &url, &fields, &headers).await.status().as_u16()
+    };
+    // A wrong password replaces nothing.
+    assert_eq!(enter("wrong-Passw0rd!").await, 422);
+    assert_eq!(stored().await, old);
+    assert_eq!(enter(&alice.password).await, 303);
+    // It is hashed anew after the answer.
+    second.app.afterwards.close();
+    second.app.afterwards.wait().await;
+    let new = stored().await;
+    assert!(new.starts_with("$argon2id$v=19$m=19456,t=3,p=1$"), "{new}");
+    // It is the same password, and what is new is not replaced again.
+    assert_eq!(enter(&alice.password).await, 303);
+    assert_eq!(stored().await, new);
+    sign_in(&mut latchkey.browser(), &alice).await;
 }

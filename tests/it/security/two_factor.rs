@@ -339,7 +339,9 @@ async fn s_128_a_new_password_from_support_leaves_the_factor() {
     let set = people::set_password(&scene.latchkey.app, "alice", &new.to_owned().into()).await;
     set.expect("another password");
     scene.alice.password = new.to_owned();
-    scene.latchkey.enter_with(&scene.alice, &scene.phone).await;
+    let (mut browser, page) = scene.latchkey.owing(&scene.alice).await;
+    let page = scene.phone.answer(&scene.latchkey, &mut browser, page).await;
+    assert_eq!(page.url.path(), paths::LOGIN_CHANGE_PASSWORD, "{page}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use latchkey::server::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -151,8 +152,94 @@ async fn a_request_of_two_lengths_is_refused() {
         "A: b\r\n folded\r\n",
     ] {
         let request = format!("POST /echo HTTP/1.1\r\nHost: x\r\n{headers}\r\n0\r\n\r\n");
-        let answer = exchange(server.public, request).await;
-        assert_eq!(status(&answer), 400, "{headers:?}: {answer}");
+        // Wherever it stands on the connection.
+        for before in [
+            "",
+            "\r\n\r\n",
+            "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n",
+            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody",
+            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody\r\n\r\n",
+        ] {
+            let answers = all_answers(server.public, &format!("{before}{request}")).await;
+            let last = answers.last().expect("an answer");
+            let wanted = 1 + usize::from(before.contains("HTTP"));
+            assert_eq!(answers.len(), wanted, "{before:?} {headers:?}: {answers:?}");
+            assert_eq!(status(last), 400, "{before:?} {headers:?}: {answers:?}");
+        }
+    }
+}
+
+/// All that comes until the server closes, one answer each.
+async fn all_answers(address: std::net::SocketAddr, bytes: &str) -> Vec<String> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let _ = stream.write_all(bytes.as_bytes()).await;
+    let mut read = Vec::new();
+    let whole = stream.read_to_end(&mut read);
+    let _ = tokio::time::timeout(Duration::from_secs(5), whole).await.expect("it closes");
+    let text = String::from_utf8_lossy(&read).into_owned();
+    text.split("HTTP/1.1 ").skip(1).map(|answer| format!("HTTP/1.1 {answer}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_proxy_may_read_otherwise_is_refused() {
+    let server = start(&local(), quick());
+    let hidden = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+    for request in [
+        // Bare line feeds.
+        "GET /hello HTTP/1.1\nHost: x\n\n".to_owned(),
+        "GET /hello HTTP/1.1\r\nHost: x\nA: b\r\n\r\n".to_owned(),
+        "GET /hello HTTP/1.1\r\nHost: x\r\n\n".to_owned(),
+        // Bare carriage returns, NUL, a blank before the colon, vertical tabs.
+        "GET /hello HTTP/1.1\r\nHost: x\r\nA: b\rContent-Length: 4\r\n\r\n".to_owned(),
+        "GET /hello HTTP/1.1\r\nHost: x\r\nA\0: b\r\n\r\n".to_owned(),
+        "GET /hello HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n".to_owned(),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n".into(),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n".into(),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n".into(),
+        "POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x4\r\n\r\nbody".into(),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -4\r\n\r\nbody".into(),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4,4\r\n\r\nbody".into(),
+    ] {
+        let answers = all_answers(server.public, &format!("{request}{hidden}")).await;
+        assert_eq!(answers.len(), 1, "{request:?}: {answers:?}");
+        assert_eq!(status(&answers[0]), 400, "{request:?}: {answers:?}");
+    }
+    // A chunked body that is not well formed ends the connection, and nothing after it is read.
+    for body in [
+        "4\nbody\n0\n\n",
+        "4 \r\nbody\r\n0\r\n\r\n",
+        "+4\r\nbody\r\n0\r\n\r\n",
+        "0x4\r\nbody\r\n0\r\n\r\n",
+        "4\r\nbodyX\r\n0\r\n\r\n",
+        "FFFFFFFFFFFFFFFFF\r\nbody\r\n0\r\n\r\n",
+        "4;a=b\nc\r\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\r\n0\r\n\r\n",
+    ] {
+        let head = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let answers = all_answers(server.public, &format!("{head}{body}{hidden}")).await;
+        assert!(answers.len() <= 1, "{body:?}: {answers:?}");
+        for answer in answers {
+            assert!(matches!(status(&answer), 200 | 400 | 408), "{body:?}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_come_together_are_answered_in_turn() {
+    let server = start(&local(), quick());
+    let get = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    let post = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n";
+    let post = format!("{post}{}", "x".repeat(40_000));
+    let last = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for (requests, wanted) in [
+        (format!("{get}{get}{last}"), 3),
+        (format!("{post}{get}{last}"), 3),
+        (format!("{get}\r\n{post}\r\n{post}{last}"), 4),
+    ] {
+        let answers = all_answers(server.public, &requests).await;
+        let statuses: Vec<_> = answers.iter().map(|answer| status(answer)).collect();
+        assert_eq!(statuses, vec![200; wanted], "{}", requests.len());
     }
 }
 
@@ -173,4 +260,76 @@ async fn connections_are_bounded_and_the_next_is_served_when_one_ends() {
     drop(one);
     assert_eq!(status(&waiting.await.unwrap()), 200);
     assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_slow_clients_are_cut_off_and_keep_nobody_waiting() {
+    let mut config = local();
+    config.server.max_connections = 1000;
+    let server = start(&config, quick());
+    let mut slow = Vec::new();
+    for number in 0..400 {
+        let mut stream = TcpStream::connect(server.public).await.unwrap();
+        let first: &[u8] = match number % 3 {
+            0 => b"GET /hello HTTP/1.1\r\nHost: x\r\nA: ",
+            1 => b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\na",
+            _ => b"",
+        };
+        stream.write_all(first).await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..20 {
+        let begun = Instant::now();
+        assert_eq!(status(&get_path(server.public, "/hello").await), 200);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+    let begun = Instant::now();
+    for mut stream in slow {
+        closed_after(&mut stream, b"").await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(status(&get_path(server.public, "/hello").await), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_keeps_us_waiting_longest_makes_room() {
+    let mut config = local();
+    config.server.max_connections = 4;
+    let server = start(&config, Limits::default());
+    let mut slow = Vec::new();
+    for first in [
+        "",
+        "GET /hello HTTP/1.1\r\nHost: x\r\n",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na",
+    ] {
+        let mut stream = TcpStream::connect(server.public).await.unwrap();
+        stream.write_all(first.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        slow.push(stream);
+    }
+    // Somebody who is at it all the time.
+    let mut busy = TcpStream::connect(server.public).await.unwrap();
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        busy.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_eq!(status(&read_response(&mut busy).await), 200);
+    }
+    // Every place is taken, for ten seconds and more; yet each newcomer is served.
+    let mut stay = Vec::new();
+    for newcomer in 0..3 {
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(server.public).await.unwrap();
+        stream.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_eq!(status(&read_response(&mut stream).await), 200, "{newcomer}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{newcomer}: {:?}", begun.elapsed());
+        stay.push(stream);
+    }
+    assert_eq!(server.metrics.counted("displaced_connections"), 3);
+    for mut stream in slow {
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(Duration::from_secs(1), stream.read_to_end(&mut rest)).await;
+        assert!(rest.is_empty(), "it was let go without an answer");
+    }
+    busy.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(status(&read_response(&mut busy).await), 200, "who was not slow stays");
 }

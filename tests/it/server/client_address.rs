@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::routing::get;
 use axum::{Router, middleware};
 use ipnet::IpNet;
-use latchkey::web::client_address::{ClientAddress, client_address, identify};
+use latchkey::web::client_address::{ClientAddress, Proxies, client_address, identify};
 
 use super::{exchange, local, quick, start_with};
 
@@ -123,7 +123,7 @@ fn limits_count_an_ipv6_line_as_one() {
 async fn a_handler_is_told_the_address() {
     let show = get(async |ClientAddress(address): ClientAddress| address.to_string());
     let router = Router::new().route("/", show);
-    let believing: Arc<[IpNet]> = ["127.0.0.0/8".parse().unwrap()].into();
+    let believing = Arc::new(Proxies::new(&["127.0.0.0/8".parse().unwrap()]));
     let layered = router.clone().layer(middleware::from_fn_with_state(believing, identify));
     let request = "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
     for (router, expected) in [(router, "127.0.0.1"), (layered, "1.2.3.4")] {

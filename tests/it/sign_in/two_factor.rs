@@ -94,10 +94,10 @@ async fn s_119_nothing_opens_after_the_password_alone() {
         }
         assert_eq!(seen.len(), 1, "{path}: {seen:?}");
     }
-    // Nor does a client learn that somebody is half here.
+    // A client learns that somebody must be asked, and nothing of whom.
     let silent = address(&scene.latchkey.issuer, &scene.web, &[("prompt", "none")]);
     let came = browser.arrive(&silent).await.departure();
-    assert_eq!(came.parameter("error").as_deref(), Some("login_required"));
+    assert_eq!(came.parameter("error").as_deref(), Some("interaction_required"));
     assert_eq!(came.parameter("code"), None);
 }
 

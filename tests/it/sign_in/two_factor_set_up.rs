@@ -110,7 +110,7 @@ async fn s_119_nothing_opens_before_the_set_up_is_done() {
     }
     let silent = address(&latchkey.issuer, &web, &[("prompt", "none")]);
     let came = browser.arrive(&silent).await.departure();
-    assert_eq!(came.parameter("error").as_deref(), Some("login_required"));
+    assert_eq!(came.parameter("error").as_deref(), Some("interaction_required"));
     // Saying that the codes are saved is not having shown one.
     let mut form = page.submission("Turn on");
     form.fields.push(("saved".into(), "yes".into()));

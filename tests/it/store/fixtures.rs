@@ -2,6 +2,7 @@
 
 use latchkey::clock::Timestamp;
 use latchkey::protocol::authorization_request::AuthorizationRequest;
+use latchkey::protocol::client::RegisteredBy;
 use latchkey::protocol::scope::Scope;
 use latchkey::store::Store;
 use latchkey::store::authorization_requests::Code;
@@ -54,6 +55,7 @@ pub fn client(id: &str) -> ClientRecord {
         }))
         .unwrap(),
         secret_hash: Some("secret".to_owned()),
+        registered_by: RegisteredBy::Operator,
         created_at: START,
         updated_at: START,
         disabled_at: None,

@@ -70,6 +70,12 @@ const HOT: &[&str] = &[
     "SELECT id FROM queue WHERE kind = 'x' AND due_at <= 1 LIMIT 1",
     "SELECT * FROM links WHERE token_hash = 'x' AND purpose = 'y' AND used_at IS NULL",
     "SELECT COUNT(*) FROM links WHERE user_id = 'x' AND purpose = 'y' AND created_at > 1",
+    "SELECT id FROM pending_authorizations WHERE source = 'x' AND finished_at IS NULL \
+     ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET 200",
+    "SELECT substr(sealed, 1, 12) FROM queue WHERE substr(sealed, 1, 12) > 'v1.' \
+     ORDER BY substr(sealed, 1, 12) LIMIT 1",
+    "SELECT id FROM totp_credentials WHERE substr(sealed_seed, 1, 12) = 'v1.AAAAAAAA.' \
+     AND id > 'x' ORDER BY id LIMIT 200",
 ];
 
 on_both_engines! {

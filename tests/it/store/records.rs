@@ -204,6 +204,7 @@ on_both_engines! {
             request: request(), hinted_subject: None, created_at: START,
             expires_at: at(600), account_selected_at: None, decided_at: None, decision: None,
             decided_by: None, finished_at: None,
+            source: "192.0.2.1".into(),
         };
         authorization_requests::insert(db, &pending).await.unwrap();
         assert!(authorization_requests::find(db, "r", "other", at(1)).await.unwrap().is_none());
@@ -291,23 +292,23 @@ on_both_engines! {
         assert!(authorizations::rotate(db, "a", 2, at(2), at(9)).await.unwrap().is_none());
         let two = authorizations::rotate(db, "a", 1, at(2), at(9)).await.unwrap().unwrap();
         assert_eq!((two.generation, two.seen_generation), (2, 1));
-        let three = authorizations::replace_unseen(db, "a", 2, at(3)).await.unwrap().unwrap();
+        let three = authorizations::replace_unseen(db, "a", 2, at(3), at(99)).await.unwrap().unwrap();
         assert_eq!((three.generation, three.previous_generation), (3, Some(1)));
         assert_eq!(three.rotated_at, Some(at(3)));
-        assert!(authorizations::replace_unseen(db, "a", 2, at(3)).await.unwrap().is_none());
+        assert!(authorizations::replace_unseen(db, "a", 2, at(3), at(99)).await.unwrap().is_none());
         assert_eq!(revoked_tokens::dead_generations(db, "a").await.unwrap(), [2]);
         assert!(revoked_tokens::contains(db, "a:2").await.unwrap());
         // Once something of 3 was seen, 3 stays.
         assert!(authorizations::mark_seen(db, "a", 3).await.unwrap());
         assert!(!authorizations::mark_seen(db, "a", 3).await.unwrap());
-        assert!(authorizations::replace_unseen(db, "a", 3, at(4)).await.unwrap().is_none());
+        assert!(authorizations::replace_unseen(db, "a", 3, at(4), at(99)).await.unwrap().is_none());
         let four = authorizations::rotate(db, "a", 3, at(5), at(9)).await.unwrap().unwrap();
         assert_eq!((four.generation, four.seen_generation), (4, 3));
 
         assert!(authorizations::revoke(db, "a", "replay", at(6)).await.unwrap());
         assert!(!authorizations::revoke(db, "a", "again", at(7)).await.unwrap());
         assert!(authorizations::rotate(db, "a", 4, at(8), at(9)).await.unwrap().is_none());
-        assert!(authorizations::replace_unseen(db, "a", 4, at(8)).await.unwrap().is_none());
+        assert!(authorizations::replace_unseen(db, "a", 4, at(8), at(99)).await.unwrap().is_none());
         assert!(!authorizations::mark_redeemed(db, "a", at(8)).await.unwrap());
         assert!(applications::footholds(db, "u-ada", at(8)).await.unwrap().is_empty(), "no code was redeemed");
         assert!(authorizations::mark_redeemed(db, "b", at(8)).await.unwrap());
@@ -336,9 +337,11 @@ on_both_engines! {
         assert!(!used_assertions::insert_once(db, "a", "j", at(10)).await.unwrap());
         assert_eq!(used_assertions::sweep(db, at(11), 9).await.unwrap(), 2);
         assert!(instance::get(db, "n").await.unwrap().is_none());
-        assert!(instance::set_once(db, "n", "v").await.unwrap());
-        assert!(!instance::set_once(db, "n", "w").await.unwrap());
-        assert_eq!(instance::get(db, "n").await.unwrap().as_deref(), Some("v"));
+        instance::set(db, "n", "v").await.unwrap();
+        instance::set(db, "n", "w").await.unwrap();
+        instance::set(db, "o", "v").await.unwrap();
+        assert_eq!(instance::get(db, "n").await.unwrap().as_deref(), Some("w"));
+        assert_eq!(instance::list(db, "n").await.unwrap(), [("n".into(), "w".into())]);
 
         let key = SigningKeyRow {
             kid: "k".into(), key_type: "rsa".into(), public_jwk: "{}".into(), sealed: "s".into(),

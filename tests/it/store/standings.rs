@@ -84,7 +84,7 @@ on_both_engines! {
         assert!(db.token_revoked("t").await.unwrap());
         assert!(db.standing("a").await.unwrap().unwrap().dead_generations.is_empty());
         elsewhere!(db, |write| authorizations::rotate(&mut write, "a", 1, at(1), at(600)));
-        let replaced = elsewhere!(db, |write| authorizations::replace_unseen(&mut write, "a", 2, at(2)));
+        let replaced = elsewhere!(db, |write| authorizations::replace_unseen(&mut write, "a", 2, at(2), at(99)));
         assert_eq!(replaced.unwrap().generation, 3);
         assert_eq!(db.standing("a").await.unwrap().unwrap().dead_generations, [2]);
         assert!(db.token_revoked("a:2").await.unwrap());

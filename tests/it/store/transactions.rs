@@ -24,7 +24,7 @@ async fn begin(store: &Store) -> Write {
 
 async fn put(store: &Store, name: &str) -> Result<(), StoreError> {
     let mut write = begin(store).await;
-    instance::set_once(&mut write, name, "x").await?;
+    instance::set(&mut write, name, "x").await?;
     write.commit().await
 }
 
@@ -50,7 +50,7 @@ async fn nothing_is_left_open(store: &Store) {
 on_both_engines! {
     async fn a_dropped_write_never_was(db: TestDatabase) {
         let mut write = db.write().await.unwrap();
-        instance::set_once(&mut write, "dropped", "x").await.unwrap();
+        instance::set(&mut write, "dropped", "x").await.unwrap();
         drop(write);
         put(&db, "kept").await.unwrap();
         assert_eq!(kept(&db).await, HashSet::from(["kept".to_owned()]));
@@ -64,9 +64,9 @@ on_both_engines! {
                 let writing = async {
                     let mut write = begin(&store).await;
                     // Two rows: neither may ever stand alone.
-                    instance::set_once(&mut write, &name, "x").await?;
+                    instance::set(&mut write, &name, "x").await?;
                     yield_now().await;
-                    instance::set_once(&mut write, &format!("{name}'"), "x").await?;
+                    instance::set(&mut write, &format!("{name}'"), "x").await?;
                     if number % 4 == 3 {
                         drop(write);
                         return Ok(false);
@@ -115,7 +115,7 @@ on_both_engines! {
             let store = db.clone();
             tokio::spawn(async move {
                 let mut write = begin(&store).await;
-                instance::set_once(&mut write, &format!("w{number}"), "x").await.unwrap();
+                instance::set(&mut write, &format!("w{number}"), "x").await.unwrap();
                 if number % 2 == 0 {
                     let twice = "INSERT INTO instance (name, value) VALUES ('a', 'x'), ('a', 'x')";
                     let error = write.execute(twice).await.unwrap_err();
@@ -139,7 +139,7 @@ on_both_engines! {
         for patience in (0..120).map(|step| Duration::from_micros(step * 25)) {
             let _ = timeout(patience, async {
                 let mut write = db.write().await.unwrap();
-                let _ = instance::set_once(&mut write, "x", "x").await;
+                let _ = instance::set(&mut write, "x", "x").await;
                 write.commit().await
             })
             .await;
@@ -160,7 +160,7 @@ on_both_engines! {
             tokio::spawn(async move {
                 let name = format!("n{number}");
                 let mut write = store.write().await?;
-                instance::set_once(&mut write, &name, "x").await?;
+                instance::set(&mut write, &name, "x").await?;
                 write.commit().await.map(|()| name)
             })
         });
@@ -203,7 +203,7 @@ mod postgres {
     async fn a_commit_after_a_failed_statement_is_an_error() {
         let db = TestDatabase::postgres().await;
         let mut write = db.write().await.unwrap();
-        instance::set_once(&mut write, "lost", "x").await.unwrap();
+        instance::set(&mut write, "lost", "x").await.unwrap();
         write.execute("SELECT nothing").await.unwrap_err();
         assert!(write.commit().await.is_err());
         assert!(kept(&db).await.is_empty());
@@ -262,7 +262,7 @@ mod sqlite {
     async fn nobody_is_told_before_the_commit() {
         let db = TestDatabase::sqlite().await;
         let mut first = db.write().await.unwrap();
-        instance::set_once(&mut first, "first", "x").await.unwrap();
+        instance::set(&mut first, "first", "x").await.unwrap();
         let store = db.clone();
         let (entered, second_entered) = tokio::sync::oneshot::channel();
         let (go, may_go) = tokio::sync::oneshot::channel();
@@ -270,7 +270,7 @@ mod sqlite {
             let mut write = store.write().await.unwrap();
             entered.send(()).unwrap();
             may_go.await.unwrap();
-            instance::set_once(&mut write, "second", "x").await.unwrap();
+            instance::set(&mut write, "second", "x").await.unwrap();
             write.commit().await
         });
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -301,7 +301,7 @@ mod sqlite {
             tokio::spawn(async move {
                 let mut write = begin(&store).await;
                 let value = if number == 10 { big.as_str() } else { "x" };
-                instance::set_once(&mut write, &format!("n{number}"), value).await?;
+                instance::set(&mut write, &format!("n{number}"), value).await?;
                 write.commit().await.map(|()| number)
             })
         });
@@ -326,7 +326,7 @@ mod sqlite {
         let other = db.another().await;
         for _ in 0..20 {
             let mut write = db.write().await.unwrap();
-            instance::set_once(&mut write, "dropped", "x").await.unwrap();
+            instance::set(&mut write, "dropped", "x").await.unwrap();
             drop(write);
             timeout(LONG, put(&other, "kept")).await.unwrap().unwrap();
         }

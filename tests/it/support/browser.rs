@@ -207,7 +207,10 @@ impl Browser {
         let (status, headers) = (response.status(), response.headers().clone());
         self.oracles.check(&step.url, status, &headers);
         self.cookies().keep(&step.url, &headers);
-        (status, headers, response.text().await.expect("a body of text"))
+        let body = response.text().await.expect("a body of text");
+        let asked = (&step.method, &step.url);
+        self.oracles.hear(asked, &step.form, (status, &headers), &body);
+        (status, headers, body)
     }
 }
 

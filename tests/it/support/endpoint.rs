@@ -87,7 +87,7 @@ impl Endpoints {
         form: Option<&[(&str, &str)]>,
     ) -> Answer {
         let url = self.issuer.join(path).expect("a path");
-        let mut request = self.http.request(method, url.clone());
+        let mut request = self.http.request(method.clone(), url.clone());
         let mut fields: Vec<(&str, &str)> = form.unwrap_or_default().to_vec();
         match credentials {
             Credentials::None => {}
@@ -116,7 +116,9 @@ impl Endpoints {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         self.oracles.check(&url, status, &headers);
-        Answer { status, headers, body: response.text().await.expect("a body of text") }
+        let body = response.text().await.expect("a body of text");
+        self.oracles.hear((&method, &url), &[], (status, &headers), &body);
+        Answer { status, headers, body }
     }
 }
 

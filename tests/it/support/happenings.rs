@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use latchkey::app::App;
+use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::identity::{clients as registry, people};
 use latchkey::paths;
@@ -11,6 +12,9 @@ use latchkey::secret::Random;
 use latchkey::server::router::router;
 use latchkey::store::{clients as client_store, consents, events};
 use secrecy::SecretString;
+
+use latchkey::clock::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::browser::Browser;
 use super::endpoint::Endpoints;
@@ -104,6 +108,14 @@ pub async fn revoke_consent(app: &App, user_id: &str, client_id: &str) {
     db.commit().await.expect("a commit");
 }
 
+/// Makes a temporary password the person's own, as if they had chosen it themselves.
+pub async fn let_it_last(app: &App, user_id: &str) {
+    let mut db = app.store.write().await.expect("a write");
+    let sql = "UPDATE password_credentials SET must_change_at = NULL WHERE user_id = $1";
+    sqlx::query(sql).bind(user_id).execute(&mut *db).await.expect("written");
+    db.commit().await.expect("a commit");
+}
+
 impl Latchkey {
     /// How many events of this kind are about `user`.
     pub async fn count(&self, kind: &str, user: &TestUser) -> usize {
@@ -114,6 +126,19 @@ impl Latchkey {
         listed.iter().filter(|event| event.kind == kind).count()
     }
 
+    /// How many events of this kind the trail holds, whomever they are about.
+    pub async fn count_all(&self, kind: &str) -> usize {
+        let mut db = self.app.store.read().await.expect("a connection");
+        let start = (Timestamp::from_millis(0), "");
+        let listed = events::list_after(&mut db, start, 10_000).await.expect("events");
+        listed.iter().filter(|event| event.kind == kind).count()
+    }
+
+    /// From now on the database may fail.
+    pub fn expect_faults(&self) {
+        self.oracles.expect_faults();
+    }
+
     /// Another node on the same database and keys.
     pub async fn another_node(&self) -> Self {
         self.another_node_with(|_| {}).await
@@ -121,12 +146,17 @@ impl Latchkey {
 
     /// The same, started after its operator changed the configuration.
     pub async fn another_node_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        self.another_node_by(self.clock.clone(), change).await
+    }
+
+    /// The same on a machine whose clock is its own.
+    pub async fn another_node_by(&self, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = self.app.config.clone();
         change(&mut config);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let socket = format!("http://{}", listener.local_addr().expect("an address"));
         let random = Random::seeded(SEED.fetch_add(1, Ordering::Relaxed));
-        let started = App::start(config, self.clock.clone(), random).await;
+        let started = App::start(config, clock.clone(), random).await;
         let app = started.expect("the node starts");
         let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
@@ -136,10 +166,11 @@ impl Latchkey {
         Self {
             app,
             issuer: self.issuer.clone(),
-            clock: self.clock.clone(),
+            clock,
             endpoints: Endpoints::new(&socket, self.oracles.clone()),
             oracles: self.oracles.clone(),
             server,
+            stop: CancellationToken::new(),
             _folder: tempfile::tempdir().expect("a folder"),
         }
     }

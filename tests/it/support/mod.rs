@@ -9,6 +9,7 @@ pub mod chromium;
 pub mod clients;
 pub mod cookie_jar;
 pub mod database;
+pub mod dump;
 pub mod endpoint;
 pub mod flow;
 pub mod forge;
@@ -41,6 +42,7 @@ use latchkey::server::router::router;
 use latchkey::web::client_address::Peer;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use browser::Browser;
 use clients::TestClient;
@@ -62,6 +64,7 @@ pub struct Latchkey {
     pub endpoints: Endpoints,
     oracles: Oracles,
     server: tokio::task::JoinHandle<()>,
+    stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
 
@@ -90,15 +93,25 @@ impl Latchkey {
         let clock = Clock::manual(START);
         let random = Random::seeded(SEED.fetch_add(1, Ordering::Relaxed));
         let app = App::start(config, clock.clone(), random).await.expect("the instance starts");
-        let service = router(app.clone())
-            .layer(axum::middleware::map_request(tell_peer))
-            .into_make_service_with_connect_info::<SocketAddr>();
-        let server = tokio::spawn(async move {
-            axum::serve(listener, service).await.expect("the instance serves");
-        });
+        let stop = CancellationToken::new();
+        let server = serve(listener, app.clone(), stop.clone());
         let oracles = Oracles::new(&issuer);
         let endpoints = Endpoints::new(&socket, oracles.clone());
-        Self { app, issuer, clock, endpoints, oracles, server, _folder: folder }
+        Self { app, issuer, clock, endpoints, oracles, server, stop, _folder: folder }
+    }
+
+    /// Stops, and starts again under the same address with what lies on the disk by then.
+    pub async fn restart(&mut self) {
+        self.stop.cancel();
+        (&mut self.server).await.expect("the instance stops");
+        self.app.store.close().await;
+        let address = self.app.config.server.listen;
+        self.app = App::start(self.app.config.clone(), self.clock.clone(), self.app.random.clone())
+            .await
+            .expect("the instance starts again");
+        let listener = tokio::net::TcpListener::bind(address).await.expect("the same port");
+        self.stop = CancellationToken::new();
+        self.server = serve(listener, self.app.clone(), self.stop.clone());
     }
 
     /// A browser that was never here.
@@ -175,6 +188,22 @@ impl Latchkey {
         let redirect_uri = metadata["redirect_uris"][0].as_str().unwrap_or_default().to_owned();
         TestClient { id: client.id, secret, redirect_uri, metadata }
     }
+}
+
+/// Serves until told to stop.
+fn serve(
+    listener: tokio::net::TcpListener,
+    app: Arc<App>,
+    stop: CancellationToken,
+) -> tokio::task::JoinHandle<()> {
+    let service = router(app)
+        .layer(axum::middleware::map_request(tell_peer))
+        .into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move {
+        let serving = axum::serve(listener, service);
+        let serving = serving.with_graceful_shutdown(stop.cancelled_owned());
+        serving.await.expect("the instance serves");
+    })
 }
 
 /// The other end of the connection, as the real listener tells it.

@@ -1,6 +1,7 @@
 //! What must hold for every answer of every test, whatever the test is about.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use latchkey::paths;
@@ -15,12 +16,32 @@ use reqwest::{StatusCode, Url};
 pub struct Oracles {
     /// Where a redirect may lead: the issuer, and what the registered clients have.
     allowed: Arc<Mutex<BTreeSet<String>>>,
+    heard: Arc<Mutex<Heard>>,
+    /// Whether the test breaks the database, so that 503 is a good answer.
+    faults: Arc<AtomicBool>,
+}
+
+/// What went to and fro, as far as a test may want to look for it later.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Method and path of each request that was not refused.
+    pub answered: BTreeSet<(String, String)>,
+    /// The values of all cookies, and of the tokens of all forms.
+    pub secrets: BTreeSet<String>,
+    /// What was typed into fields for passwords and codes.
+    pub typed: BTreeSet<String>,
 }
 
 impl Oracles {
     pub fn new(issuer: &str) -> Self {
         let origin = origin_of(&Url::parse(issuer).expect("the issuer is a URL"));
-        Self { allowed: Arc::new(Mutex::new(BTreeSet::from([origin]))) }
+        let allowed = Arc::new(Mutex::new(BTreeSet::from([origin])));
+        Self { allowed, heard: Arc::default(), faults: Arc::default() }
+    }
+
+    /// From now on the database may fail: what cannot be done now is said by 503.
+    pub fn expect_faults(&self) {
+        self.faults.store(true, Ordering::SeqCst);
     }
 
     /// Lets redirects lead to `uri`, because a client has registered it.
@@ -32,10 +53,49 @@ impl Oracles {
     /// Fails if an answer breaks a rule that has no exceptions.
     pub fn check(&self, url: &Url, status: StatusCode, headers: &HeaderMap) {
         let what = format!("{status} from {}", url.path());
-        assert!(!status.is_server_error(), "{what}: nothing that is sent may break the server");
+        let excused = status == 503 && self.faults.load(Ordering::SeqCst);
+        assert!(
+            excused || !status.is_server_error(),
+            "{what}: nothing that is sent may break the server"
+        );
         check_headers(&what, headers);
         check_caching(&what, url.path(), status, headers);
         self.check_location(&what, url, headers);
+    }
+
+    /// What all that share these oracles have sent and got so far.
+    pub fn heard(&self) -> Heard {
+        self.heard.lock().expect("no test has panicked").clone()
+    }
+
+    /// Notes a request and its answer.
+    pub fn hear(
+        &self,
+        (method, url): (&reqwest::Method, &Url),
+        form: &[(String, String)],
+        (status, headers): (StatusCode, &HeaderMap),
+        body: &str,
+    ) {
+        let mut heard = self.heard.lock().expect("no test has panicked");
+        if !status.is_client_error() {
+            heard.answered.insert((method.to_string(), url.path().to_owned()));
+        }
+        for line in headers.get_all(reqwest::header::SET_COOKIE) {
+            let pair = line.to_str().expect("ASCII").split(';').next().unwrap_or_default();
+            let value = pair.split_once('=').map(|(_, value)| value).unwrap_or_default();
+            if value.len() >= 16 {
+                heard.secrets.insert(value.to_owned());
+            }
+        }
+        for rest in body.split("name=\"csrf\" value=\"").skip(1) {
+            heard.secrets.insert(rest.split('"').next().unwrap_or_default().to_owned());
+        }
+        for (name, value) in form {
+            let secret = name.contains("password") || matches!(name.as_str(), "code" | "repeat");
+            if secret && !value.is_empty() {
+                heard.typed.insert(value.clone());
+            }
+        }
     }
 
     fn check_location(&self, what: &str, url: &Url, headers: &HeaderMap) {

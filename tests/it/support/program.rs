@@ -76,6 +76,14 @@ impl Program {
         Done::of(&child.wait_with_output().expect("the program ends"))
     }
 
+    /// Runs a command whose output goes there instead of to somebody who reads it.
+    pub fn run_into(&self, arguments: &[&str], output: Stdio) -> Done {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        let child = command.spawn().expect("the program starts");
+        Done::of(&child.wait_with_output().expect("the program ends"))
+    }
+
     /// Starts `serve` and waits until it is ready.
     pub async fn serve(&mut self) -> Serving {
         let (public, management) = (free_port(), free_port());

@@ -29,3 +29,12 @@ pub fn is_for_programs(path: &str) -> bool {
     (path.starts_with("/oauth/") || path.starts_with("/.well-known/"))
         && !pages.iter().any(|page| path.starts_with(page))
 }
+
+/// The methods that the router takes at `url`, as its own refusal tells them.
+pub async fn methods(http: &reqwest::Client, url: &reqwest::Url) -> Vec<String> {
+    let method = reqwest::Method::from_bytes(b"PROPFIND").expect("a method");
+    let answer = http.request(method, url.clone()).send().await.expect("an answer");
+    assert_eq!(answer.status(), 405, "{url}");
+    let allow = answer.headers().get("allow").expect("Allow").to_str().expect("ASCII");
+    allow.split(',').map(|method| method.trim().to_owned()).collect()
+}
