@@ -21,8 +21,8 @@ use super::limits::Limits;
 /// No instant: nothing of this kind is going on.
 const NEVER: u64 = u64::MAX;
 
-/// A head longer than this is refused by hyper.
-const HEAD_BYTES: usize = 32 * 1024;
+/// More than hyper ever holds before it makes a request of it, or refuses it.
+const HEAD_BYTES: usize = 64 * 1024;
 
 /// Notes that something began, unless it had begun before.
 fn start(since: &AtomicU64, now: u64) {
