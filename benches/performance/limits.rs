@@ -53,12 +53,13 @@ pub fn password_hashes(length: Duration) -> anyhow::Result<f64> {
     )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stored = hasher.hash("correct horse".into(), &Random::System).await?;
+        let place = hasher.reserve()?;
+        let stored = hasher.hash(&place, "correct horse".into(), &Random::System).await?;
         let begun = Instant::now();
         let worker = || async {
             let mut done = 0_u32;
             while begun.elapsed() < length {
-                hasher.verify("correct horse".into(), Some(stored.clone())).await?;
+                hasher.verify(&place, "correct horse".into(), Some(stored.clone())).await?;
                 done += 1;
             }
             anyhow::Ok(f64::from(done) / begun.elapsed().as_secs_f64())

@@ -243,11 +243,11 @@ async fn save(
     proven: &Proven<'_>,
 ) -> Result<Option<String>, PageError> {
     let Some(new) = password::normalize(form.text("new_password")) else { return Ok(None) };
-    let new_hash = match app.hasher.hash(new.into(), &app.random).await {
+    let busy = PageError::Busy { retry_after: Duration::from_secs(1) };
+    let Ok(place) = app.hasher.reserve() else { return Err(busy) };
+    let new_hash = match app.hasher.hash(&place, new.into(), &app.random).await {
         Ok(hash) => hash,
-        Err(HashingError::Busy) => {
-            return Err(PageError::Busy { retry_after: Duration::from_secs(1) });
-        }
+        Err(HashingError::Busy) => return Err(busy),
         Err(HashingError::Fault(fault)) => return Err(fault.into()),
     };
     let change = Change {

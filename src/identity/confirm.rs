@@ -70,6 +70,7 @@ pub async fn asks_for_code(app: &App, user_id: &str) -> Result<bool, StoreError>
 
 /// Checks a password and a code. It counts, right or wrong, when this returns.
 pub async fn confirm(app: &App, attempt: &Attempt<'_>) -> anyhow::Result<Confirmation> {
+    let Ok(place) = app.hasher.reserve() else { return Ok(Confirmation::Busy) };
     if let Some(until) = count(app, attempt).await? {
         return Ok(Confirmation::Closed { until });
     }
@@ -87,7 +88,7 @@ pub async fn confirm(app: &App, attempt: &Attempt<'_>) -> anyhow::Result<Confirm
         credentials::find(&mut db, &attempt.user.id).await?.map(|credential| credential.hash)
     };
     let right = match password::normalize(attempt.password.expose_secret()) {
-        Some(typed) => match app.hasher.verify(typed.into(), stored.clone()).await {
+        Some(typed) => match app.hasher.verify(&place, typed.into(), stored.clone()).await {
             Ok(verdict) => matches!(verdict, Verdict::Right { .. }),
             Err(HashingError::Busy) => {
                 let mut db = app.store.write().await?;

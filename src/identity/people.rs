@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::app::App;
+use crate::hashing::HashingError;
 use crate::identity::groups;
 use crate::identity::lockout;
 use crate::identity::password::{self, Weakness};
@@ -146,10 +147,11 @@ async fn hash_new(
 ) -> Result<String, PeopleError> {
     password::Rules::of(app).check(password.expose_secret(), names)?;
     let normal = password::normalize(password.expose_secret()).ok_or(Weakness::TooLong)?;
-    app.hasher
-        .hash(normal.into(), &app.random)
-        .await
-        .map_err(|error| PeopleError::Fault(error.into()))
+    let hash = async {
+        let place = app.hasher.reserve()?;
+        app.hasher.hash(&place, normal.into(), &app.random).await
+    };
+    hash.await.map_err(|error: HashingError| PeopleError::Fault(error.into()))
 }
 
 /// The person with this id, user name or e-mail address.

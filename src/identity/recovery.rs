@@ -231,7 +231,8 @@ pub async fn choose(
     let Some(normal) = password::normalize(new.expose_secret()) else {
         return Ok(Chosen::Weak(Weakness::TooLong));
     };
-    let hash = match app.hasher.hash(normal.into(), &app.random).await {
+    let Ok(place) = app.hasher.reserve() else { return Ok(Chosen::Busy) };
+    let hash = match app.hasher.hash(&place, normal.into(), &app.random).await {
         Ok(hash) => hash,
         Err(HashingError::Busy) => return Ok(Chosen::Busy),
         Err(HashingError::Fault(fault)) => return Err(fault),

@@ -26,7 +26,7 @@ async fn replace(
     (random, typed): (&Random, SecretString),
     (user_id, old): (&str, &str),
 ) -> anyhow::Result<()> {
-    let new = match hasher.hash(typed, random).await {
+    let new = match hash(hasher, random, typed).await {
         Ok(new) => new,
         // The next sign-in will do it.
         Err(HashingError::Busy) => return Ok(()),
@@ -35,4 +35,13 @@ async fn replace(
     let mut db = store.write().await?;
     credentials::replace_hash_if(&mut db, user_id, old, &new).await?;
     Ok(db.commit().await?)
+}
+
+async fn hash(
+    hasher: &Hasher,
+    random: &Random,
+    typed: SecretString,
+) -> Result<String, HashingError> {
+    let place = hasher.reserve()?;
+    hasher.hash(&place, typed, random).await
 }

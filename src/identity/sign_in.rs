@@ -86,6 +86,7 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
     let Some(typed) = password::normalize(attempt.password.expose_secret()) else {
         return Ok(SignIn::Refused);
     };
+    let Ok(place) = app.hasher.reserve() else { return Ok(SignIn::Busy) };
     let (user, credential) = match &key {
         Some(key) => {
             let mut db = app.store.read().await?;
@@ -104,7 +105,7 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
         Err(blocked) => return Ok(blocked),
     };
     let stored = credential.as_ref().map(|credential| credential.hash.clone());
-    let verdict = match app.hasher.verify(typed.clone().into(), stored.clone()).await {
+    let verdict = match app.hasher.verify(&place, typed.clone().into(), stored.clone()).await {
         Ok(verdict) => verdict,
         Err(HashingError::Busy) => {
             lockout::give_back(app, &bucket).await?;

@@ -105,16 +105,18 @@ pub async fn choose(
     let Some(normal) = password::normalize(new.expose_secret()) else {
         return Ok(Chosen::Weak(Weakness::TooLong));
     };
+    let Ok(place) = app.hasher.reserve() else { return Ok(Chosen::Busy) };
     let old = {
         let mut db = app.store.read().await?;
         credentials::find(&mut db, &user.id).await?
     };
     let Some(old) = old else { return Ok(Chosen::Over) };
-    let hashed = match app.hasher.verify(normal.clone().into(), Some(old.hash.clone())).await {
-        Ok(Verdict::Right { .. }) => return Ok(Chosen::Weak(Weakness::Unchanged)),
-        Ok(Verdict::Wrong) => app.hasher.hash(normal.into(), &app.random).await,
-        Err(error) => Err(error),
-    };
+    let hashed =
+        match app.hasher.verify(&place, normal.clone().into(), Some(old.hash.clone())).await {
+            Ok(Verdict::Right { .. }) => return Ok(Chosen::Weak(Weakness::Unchanged)),
+            Ok(Verdict::Wrong) => app.hasher.hash(&place, normal.into(), &app.random).await,
+            Err(error) => Err(error),
+        };
     let hash = match hashed {
         Ok(hash) => hash,
         Err(HashingError::Busy) => return Ok(Chosen::Busy),

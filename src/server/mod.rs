@@ -212,8 +212,13 @@ impl Listener {
     }
 }
 
+/// What the system keeps at most for a reader that does not read; connections inherit it. Left to
+/// itself it may grow to some megabytes for each of them.
+const SEND_BUFFER: u32 = 128 * 1024;
+
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     // A restart must not wait for the connections of its predecessor to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address).and_then(|()| socket.listen(1024)).map_err(|error| {

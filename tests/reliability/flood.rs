@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use latchkey::paths;
 use latchkey::secret::Random;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::load::{Load, Mix};
@@ -16,7 +17,10 @@ use crate::wire::{Auth, Exchange, Log, Wire, csrf};
 
 const ID: &str = "R-15";
 const PEOPLE: usize = 8;
-const CALLERS: u64 = 128;
+/// Enough that they keep up the pace while some of them wait for a password to be checked.
+const CALLERS: u32 = 512;
+/// Sign-ins offered for each that can be checked.
+const TIMES: f64 = 20.0;
 /// The memory of one hash.
 const HASH: u64 = 19_456 * 1024;
 
@@ -39,14 +43,17 @@ pub async fn run(report: &mut Report) {
     let base = p99(&going.exchanges(), &["introspect", "refresh"]);
     let resident = server.resident();
 
-    let flood = Flood::start(&place, capacity.max(5.0) * 20.0);
+    let flood = Flood::start(&place, capacity.max(5.0) * TIMES);
     let length = report.pick(Duration::from_secs(6), Duration::from_mins(5));
     let most = watch_memory(&server, length).await;
     let offered = flood.stop().await;
     let during = going.exchanges();
     going.stop(&mut load).await;
     look(report, &offered, &during, base);
-    report.fact(ID, "logins offered a second", format!("{:.0}", offered.rate));
+    report.fact(ID, "logins that can be checked a second", format!("{capacity:.0}"));
+    let enough = offered.rate >= capacity * TIMES * 0.9;
+    let figure = format!("{:.0}", offered.rate);
+    report.timed(ID, "logins offered a second", figure, "20 times as many, less 10 %", enough);
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let bound = (resident + cores * HASH) * 11 / 10;
     let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
@@ -133,6 +140,8 @@ struct Offered {
 }
 
 struct Flood {
+    /// Of its own, so that who measures does not queue up behind it.
+    runtime: Runtime,
     stop: Arc<AtomicBool>,
     log: Log,
     without_advice: Arc<AtomicU64>,
@@ -141,43 +150,24 @@ struct Flood {
 }
 
 impl Flood {
-    /// One in four knows a password, the others are nobody.
     fn start(place: &Place, rate: f64) -> Self {
         let (stop, log) = (Arc::new(AtomicBool::new(false)), Log::default());
         let without_advice = Arc::new(AtomicU64::new(0));
-        let base = place.base();
-        #[expect(clippy::cast_precision_loss, reason = "few")]
-        let pause = Duration::from_secs_f64(CALLERS as f64 / rate.max(1.0));
-        let tasks = (0..CALLERS).map(|caller| {
-            let (stop, log, base) = (Arc::clone(&stop), Arc::clone(&log), base.clone());
-            let without_advice = Arc::clone(&without_advice);
-            tokio::spawn(async move {
-                let mut wire = Wire::new(&base, log);
-                wire.patience = Duration::from_secs(10);
-                let page = wire.get("login page", paths::LOGIN, Auth::None).await;
-                let token = csrf(&page.map(|page| page.body).unwrap_or_default());
-                let (mut next, mut number) = (Instant::now(), caller);
-                while !stop.load(Ordering::SeqCst) {
-                    tokio::time::sleep_until(next.into()).await;
-                    let unknown = format!("nobody-{caller}-{number}");
-                    let (name, word) = match number % 4 {
-                        0 => ("person0", PASSWORD),
-                        _ => (unknown.as_str(), "Wrong-1-wrong"),
-                    };
-                    wire.from = Some(stranger());
-                    wire.cookies.remove("latchkey_session");
-                    let form = [("username", name), ("password", word), ("csrf", &token)];
-                    let reply = wire.post("login", paths::LOGIN, Auth::None, &form).await;
-                    let left_alone =
-                        reply.is_some_and(|reply| reply.is_busy() && reply.retry_after.is_none());
-                    without_advice.fetch_add(u64::from(left_alone), Ordering::Relaxed);
-                    number += 1;
-                    next = (next + pause).max(Instant::now());
-                }
-            })
+        let pause = Duration::from_secs_f64(f64::from(CALLERS) / rate.max(1.0));
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let tasks = (0..CALLERS).map(|number| {
+            let caller = Caller {
+                number,
+                pause,
+                wire: Wire::new(&place.base(), Arc::clone(&log)),
+                stop: Arc::clone(&stop),
+                without_advice: Arc::clone(&without_advice),
+            };
+            runtime.spawn(caller.call())
         });
         let tasks = tasks.collect();
-        Self { stop, log, without_advice, tasks, begun: Instant::now() }
+        Self { runtime, stop, log, without_advice, tasks, begun: Instant::now() }
     }
 
     async fn stop(self) -> Offered {
@@ -186,10 +176,49 @@ impl Flood {
         for task in self.tasks {
             task.await.expect("a caller");
         }
+        self.runtime.shutdown_background();
         let log = std::mem::take(&mut *self.log.lock().unwrap());
         let log: Vec<_> = log.into_iter().filter(|one| one.kind == "login").collect();
         let rate = f64::from(u32::try_from(log.len()).expect("few")) / took;
         Offered { rate, log, without_advice: self.without_advice.load(Ordering::Relaxed) }
+    }
+}
+
+/// One of those whom the flood is made of.
+struct Caller {
+    number: u32,
+    /// From one sign-in to the next.
+    pause: Duration,
+    wire: Wire,
+    stop: Arc<AtomicBool>,
+    without_advice: Arc<AtomicU64>,
+}
+
+impl Caller {
+    /// One in four knows a password, the others are nobody.
+    async fn call(mut self) {
+        self.wire.patience = Duration::from_secs(10);
+        let page = self.wire.get("login page", paths::LOGIN, Auth::None).await;
+        let token = csrf(&page.map(|page| page.body).unwrap_or_default());
+        let mut next = Instant::now() + self.pause * self.number / CALLERS;
+        let mut tries = self.number;
+        while !self.stop.load(Ordering::SeqCst) {
+            tokio::time::sleep_until(next.into()).await;
+            let nobody = format!("nobody-{}-{tries}", self.number);
+            let (name, word) = match tries % 4 {
+                0 => ("person0", PASSWORD),
+                _ => (nobody.as_str(), "Wrong-1-wrong"),
+            };
+            self.wire.from = Some(stranger());
+            self.wire.cookies.remove("latchkey_session");
+            let form = [("username", name), ("password", word), ("csrf", &token)];
+            let reply = self.wire.post("login", paths::LOGIN, Auth::None, &form).await;
+            let alone = reply.is_some_and(|reply| reply.is_busy() && reply.retry_after.is_none());
+            self.without_advice.fetch_add(u64::from(alone), Ordering::Relaxed);
+            tries += 1;
+            // Who had to wait makes up for it, within reason: the flood does not ebb.
+            next = (next + self.pause).max(Instant::now() - Duration::from_secs(1));
+        }
     }
 }
 

@@ -175,7 +175,9 @@ async fn as_before(latchkey: &Latchkey, alice: &TestUser, web: &TestClient) {
     let secret = BASE64.decode(file.lines().nth(1).expect("two lines")).expect("base64url");
     let pepper = derived(&secret, "password-pepper");
     let hasher = Hasher::new(19_456, 2, 1, 0, pepper, &Random::System).expect("a hasher");
-    let hash = hasher.hash(alice.password.clone().into(), &Random::System).await.expect("a hash");
+    let turn = hasher.reserve().expect("a place");
+    let hash = hasher.hash(&turn, alice.password.clone().into(), &Random::System).await;
+    let hash = hash.expect("a hash");
     let presented = web.secret.as_deref().expect("a secret");
     let secret_hash = mac(&secret, "client-secret", &format!("{}|{presented}", web.id));
     let check = place("instance", "value", "master_key_check");

@@ -210,6 +210,29 @@ async fn the_mail_about_a_block_is_sent_once_and_to_its_owner_alone() {
 }
 
 #[tokio::test]
+async fn a_flood_of_sign_ins_costs_nothing_but_its_answers() {
+    let latchkey = cast().await;
+    let work = Work::default();
+    let _listening = work.listen();
+    latchkey.expect_faults();
+    let places: Vec<_> = std::iter::from_fn(|| latchkey.app.hasher.reserve().ok()).collect();
+    assert!(!places.is_empty());
+    for name in ["wrong", "nobody", "locked"] {
+        let mut browser = latchkey.browser();
+        let (status, work) = work_of(&work, &mut browser, name).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let told = work.iter().any(|one| one.contains("$argon2id") || one.contains("throttle"));
+        assert!(!told, "{name}: {work:#?}");
+    }
+    drop(places);
+    // What was turned away counted for nothing.
+    for _ in 0..5 {
+        let (status, _) = work_of(&work, &mut latchkey.browser(), "wrong").await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}
+
+#[tokio::test]
 async fn s_133_no_hash_is_begun_for_a_monster() {
     let latchkey = cast().await;
     let user = latchkey.person("mia", json!({})).await;

@@ -170,7 +170,9 @@ async fn s_138_an_old_hash_is_hashed_anew_after_the_answer_and_stays_the_same_pa
     let stage = Stage::set().await;
     let (app, alice) = (&stage.latchkey.app, &stage.alice);
     let old = Hasher::new(8192, 1, 1, 0, app.lasting.pepper(), &Random::System).expect("a hasher");
-    let old = old.hash(alice.password.clone().into(), &Random::System).await.expect("a hash");
+    let turn = old.reserve().expect("a place");
+    let old = old.hash(&turn, alice.password.clone().into(), &Random::System).await;
+    let old = old.expect("a hash");
     let mut db = app.store.write().await.expect("a write");
     let sql = "UPDATE password_credentials SET hash = $2 WHERE user_id = $1";
     sqlx::query(sql).bind(&alice.id).bind(&old).execute(&mut *db).await.expect("written");

@@ -94,8 +94,7 @@ impl Chromium {
 
     /// The words of the first element that fits `selector`, as soon as there is one.
     pub async fn words(&self, selector: &str) -> String {
-        let element = self.element(selector).await;
-        element.text().await.expect("its words")
+        self.patiently(selector, async |element| element.text().await).await
     }
 
     /// Waits until the page has the heading `heading`.
@@ -131,15 +130,15 @@ impl Chromium {
     }
 
     /// Does something to an element; once more if the page it was on is just being left.
-    async fn patiently(
+    async fn patiently<T>(
         &self,
         selector: &str,
-        act: impl AsyncFn(fantoccini::elements::Element) -> Result<(), CmdError>,
-    ) {
+        act: impl AsyncFn(fantoccini::elements::Element) -> Result<T, CmdError>,
+    ) -> T {
         let mut last = None;
         for _ in 0..20 {
             match act(self.element(selector).await).await {
-                Ok(()) => return,
+                Ok(done) => return done,
                 Err(error) => last = Some(error),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

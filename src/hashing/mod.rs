@@ -1,19 +1,20 @@
 //! Password hashes: Argon2id in a bounded pool, so that no flood of sign-ins starves the rest.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+mod threads;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::secret::Random;
-use crate::waiting::Waiting;
+use threads::Threads;
 
 /// How long a sign-in waits for its turn before it is told to come back.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -45,11 +46,17 @@ pub enum HashingError {
 pub struct Hasher {
     params: Params,
     pepper: Arc<[u8; 32]>,
+    places: Arc<Semaphore>,
     permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    queue: usize,
     decoy: String,
-    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+    threads: Threads,
+}
+
+/// A place among those whose passwords are hashed or wait for that. It is taken before anything is
+/// asked of the database, so that a flood of sign-ins costs nothing but its answers.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Hasher {
@@ -69,32 +76,41 @@ impl Hasher {
         let mut hasher = Self {
             params,
             pepper: Arc::new(pepper),
+            places: Arc::new(Semaphore::new(cores + if queue == 0 { cores * 4 } else { queue })),
             permits: Arc::new(Semaphore::new(cores)),
-            waiting: AtomicUsize::new(0),
-            queue: if queue == 0 { cores * 4 } else { queue },
             decoy: String::new(),
-            memory: Arc::default(),
+            threads: Threads::start(cores)?,
         };
         let nobodys = random.token("");
         hasher.decoy = hash(&hasher.params, &hasher.pepper, &nobodys, &random.bytes::<16>())?;
         Ok(hasher)
     }
 
+    /// A place in the queue, until it is dropped; [`HashingError::Busy`] when all are taken.
+    pub fn reserve(&self) -> Result<Place, HashingError> {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(permit) => Ok(Place { _permit: permit }),
+            Err(_) => Err(HashingError::Busy),
+        }
+    }
+
     /// Hashes a new password, already normalised, into a PHC string.
     pub async fn hash(
         &self,
+        _place: &Place,
         password: SecretString,
         random: &Random,
     ) -> Result<String, HashingError> {
         let salt = random.bytes::<16>();
         let (params, pepper) = (self.params.clone(), Arc::clone(&self.pepper));
-        self.run(move || hash(&params, &pepper, password.expose_secret(), &salt)).await
+        self.run(move |_| hash(&params, &pepper, password.expose_secret(), &salt)).await
     }
 
     /// Compares a password with a stored hash. With `None` for the hash a decoy is computed, so
     /// that an unknown name costs the same time as a known one.
     pub async fn verify(
         &self,
+        _place: &Place,
         password: SecretString,
         stored: Option<String>,
     ) -> Result<Verdict, HashingError> {
@@ -105,55 +121,25 @@ impl Hasher {
         tracing::trace!(cost, "a password is compared");
         let (params, pepper) = (self.params.clone(), Arc::clone(&self.pepper));
         let verdict = self
-            .run_in_memory(move |memory| {
-                verify(&params, &pepper, password.expose_secret(), &stored, memory)
-            })
+            .run(move |memory| verify(&params, &pepper, password.expose_secret(), &stored, memory))
             .await?;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
-    /// The same with memory that is kept, one piece a permit: given back to the allocator it would
-    /// stay with each thread that ever hashed, and a flood of sign-ins would fill the machine.
-    async fn run_in_memory<T: Send + 'static>(
+    async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Vec<Block>) -> anyhow::Result<T> + Send + 'static,
     ) -> Result<T, HashingError> {
-        let kept = Arc::clone(&self.memory);
-        self.run(move || {
-            let taken = kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut memory = taken.unwrap_or_default();
-            let result = work(&mut memory);
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-            result
-        })
-        .await
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-    ) -> Result<T, HashingError> {
-        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_turn().await?,
+        let turn = Arc::clone(&self.permits).acquire_owned();
+        let Ok(Ok(permit)) = tokio::time::timeout(LONGEST_WAIT, turn).await else {
+            return Err(HashingError::Busy);
         };
-        let work = tokio::task::spawn_blocking(move || {
-            let result = work();
+        let work = self.threads.run(move |memory| {
+            let result = work(memory);
             drop(permit);
             result
         });
-        Ok(work.await.context("hashing a password")??)
-    }
-
-    async fn wait_for_turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, HashingError> {
-        let waiting = Waiting::new(&self.waiting);
-        if waiting.ahead >= self.queue {
-            return Err(HashingError::Busy);
-        }
-        match tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(HashingError::Busy),
-        }
+        Ok(work.await?)
     }
 }
 
@@ -241,18 +227,28 @@ mod tests {
         Hasher::new(memory, 1, 1, 0, [pepper; 32], &Random::System).unwrap()
     }
 
+    async fn hash_of(hasher: &Hasher, password: &str) -> String {
+        let place = hasher.reserve().unwrap();
+        hasher.hash(&place, password.into(), &Random::System).await.unwrap()
+    }
+
+    async fn verdict(hasher: &Hasher, password: &str, stored: Option<&str>) -> Verdict {
+        let place = hasher.reserve().unwrap();
+        hasher.verify(&place, password.into(), stored.map(str::to_owned)).await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_hash_knows_its_password_and_its_age() {
         let old = hasher(64, 1);
-        let stored = old.hash("right".into(), &Random::System).await.unwrap();
+        let stored = hash_of(&old, "right").await;
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        let verdict = old.verify("right".into(), Some(stored.clone())).await.unwrap();
-        assert_eq!(verdict, Verdict::Right { outdated: false });
-        let verdict = hasher(128, 1).verify("right".into(), Some(stored.clone())).await.unwrap();
-        assert_eq!(verdict, Verdict::Right { outdated: true });
-        assert_eq!(old.verify("wrong".into(), Some(stored.clone())).await.unwrap(), Verdict::Wrong);
-        assert_eq!(old.verify("right".into(), None).await.unwrap(), Verdict::Wrong);
-        let elsewhere = hasher(64, 2).verify("right".into(), Some(stored)).await.unwrap();
+        let today = verdict(&old, "right", Some(&stored)).await;
+        assert_eq!(today, Verdict::Right { outdated: false });
+        let later = verdict(&hasher(128, 1), "right", Some(&stored)).await;
+        assert_eq!(later, Verdict::Right { outdated: true });
+        assert_eq!(verdict(&old, "wrong", Some(&stored)).await, Verdict::Wrong);
+        assert_eq!(verdict(&old, "right", None).await, Verdict::Wrong);
+        let elsewhere = verdict(&hasher(64, 2), "right", Some(&stored)).await;
         assert_eq!(elsewhere, Verdict::Wrong, "without the pepper a hash is worth nothing");
     }
 
@@ -282,16 +278,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_is_told_at_once() {
-        let mut hasher = hasher(64, 1);
-        hasher.queue = 1;
+    async fn a_full_queue_is_told_before_anything_is_done() {
+        let hasher = Hasher::new(64, 1, 1, 1, [1; 32], &Random::System).unwrap();
+        let cores = hasher.permits.available_permits();
+        let mut places: Vec<_> = (0..=cores).map(|_| hasher.reserve().unwrap()).collect();
+        assert!(matches!(hasher.reserve(), Err(HashingError::Busy)), "found the queue full");
+        places.pop();
+        assert!(hasher.reserve().is_ok(), "who leaves makes room");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_longer_than_a_second() {
+        let hasher = hasher(64, 1);
         let all = u32::try_from(hasher.permits.available_permits()).unwrap();
         let held = Arc::clone(&hasher.permits).acquire_many_owned(all).await.unwrap();
-        let (first, second) =
-            tokio::join!(hasher.verify("a".into(), None), hasher.verify("b".into(), None));
-        assert!(matches!(first, Err(HashingError::Busy)), "waited its second in vain");
-        assert!(matches!(second, Err(HashingError::Busy)), "found the queue full");
+        let place = hasher.reserve().unwrap();
+        let waited = hasher.verify(&place, "a".into(), None).await;
+        assert!(matches!(waited, Err(HashingError::Busy)), "waited its second in vain");
         drop(held);
-        assert!(hasher.verify("c".into(), None).await.is_ok());
+        assert!(hasher.verify(&place, "b".into(), None).await.is_ok());
     }
 }
