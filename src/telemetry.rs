@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -37,12 +38,14 @@ pub fn start(config: &Telemetry) -> anyhow::Result<()> {
     // Filters of the whole, not of the one layer: those forget to begin anew after somebody has
     // merely asked whether a level is on, as sqlx does, and lose the next line of that thread.
     tracing_subscriber::registry().with(ours).with(others).with(lines).try_init()?;
-    std::panic::set_hook(Box::new(|panic| {
-        // Where, never what: the message may hold what a person typed.
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(target: "latchkey::panic", place, "a task panicked");
-    }));
+    std::panic::set_hook(Box::new(tell_panic));
     Ok(())
+}
+
+/// Logs where a task panicked, never with what words: they may hold what a person typed.
+pub fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(target: "latchkey::panic", place, "a task panicked");
 }
 
 /// The layer that writes each event as one line, whatever strangers had written into its fields.

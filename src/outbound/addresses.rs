@@ -1,7 +1,9 @@
 //! Which addresses may be called: public ones, and those the operator allowed.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -60,17 +62,39 @@ pub fn may_be_called(address: IpAddr, allowed: &[IpNet]) -> bool {
     public || allowed.iter().any(|network| network.contains(&address))
 }
 
+/// What looks a name up: the system, or what a test puts in its place.
+pub type LookUp = Arc<dyn Fn(String) -> Found + Send + Sync>;
+
+/// The addresses of a name, as soon as they are known.
+pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// The system's own way to look a name up.
+pub(super) fn by_the_system() -> LookUp {
+    Arc::new(|name: String| {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            found.map(Iterator::collect)
+        })
+    })
+}
+
 /// Looks names up and hands on only addresses that may be called; the connection is made to those
 /// very addresses, so a second answer of the DNS changes nothing.
-#[derive(Debug)]
 pub(super) struct CheckedResolver {
     allowed: Arc<[IpNet]>,
+    look_up: LookUp,
     lookups: Arc<Semaphore>,
 }
 
 impl CheckedResolver {
-    pub(super) fn new(allowed: Arc<[IpNet]>) -> Self {
-        Self { allowed, lookups: Arc::new(Semaphore::new(LOOKUPS)) }
+    pub(super) fn new(allowed: Arc<[IpNet]>, look_up: LookUp) -> Self {
+        Self { allowed, look_up, lookups: Arc::new(Semaphore::new(LOOKUPS)) }
+    }
+}
+
+impl fmt::Debug for CheckedResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckedResolver").field("allowed", &self.allowed).finish_non_exhaustive()
     }
 }
 
@@ -78,13 +102,14 @@ impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = Arc::clone(&self.allowed);
         let permit = Arc::clone(&self.lookups).try_acquire_owned();
+        let found = (self.look_up)(name.as_str().to_owned());
         Box::pin(async move {
             let permit = permit?;
             // The permit goes with the lookup, which outlives a caller that has given up.
             let lookup = tokio::spawn(async move {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+                let found = found.await;
                 drop(permit);
-                found.map(Iterator::collect::<Vec<SocketAddr>>)
+                found
             });
             let found = lookup.await??;
             // One bad address spoils the name: honest ones do not mix.

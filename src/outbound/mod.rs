@@ -20,15 +20,16 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Outbound as Config;
 use crate::protocol::json_depth::json_depth;
 
-pub use addresses::may_be_called;
+pub use addresses::{Found, LookUp, may_be_called};
 pub use images::{Image, kind as image_kind};
 
 /// Bytes of an answer at most.
 const ANSWER_BYTES: usize = 64 * 1024;
 /// How deep JSON may be nested.
 const JSON_DEPTH: usize = 32;
-/// Calls at once.
+/// Calls at once, and those of them to one host: a slow one must not take the places of all.
 const CALLS: usize = 64;
+const CALLS_TO_ONE_HOST: usize = 8;
 /// Addresses remembered.
 const REMEMBERED: u64 = 1000;
 /// Images remembered: they are larger.
@@ -67,6 +68,7 @@ pub struct Outbound {
     timeout: Duration,
     clock: Clock,
     calls: Arc<Semaphore>,
+    hosts: Cache<String, Arc<Semaphore>>,
     documents: Memory<Value>,
     images: Memory<Image>,
 }
@@ -80,9 +82,14 @@ impl fmt::Debug for Outbound {
 impl Outbound {
     /// A client for calls under `config`; fails if `extra_ca` cannot be read.
     pub fn new(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        Self::with_look_up(config, clock, addresses::by_the_system())
+    }
+
+    /// The same with another way to look names up; for tests.
+    pub fn with_look_up(config: &Config, clock: Clock, look_up: LookUp) -> anyhow::Result<Self> {
         let allowed: Arc<[IpNet]> = config.allow_private_networks.clone().into();
         let mut builder = Client::builder()
-            .dns_resolver(addresses::CheckedResolver::new(Arc::clone(&allowed)))
+            .dns_resolver(addresses::CheckedResolver::new(Arc::clone(&allowed), look_up))
             .https_only(true)
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -108,6 +115,7 @@ impl Outbound {
             timeout: config.timeout.get(),
             clock,
             calls: Arc::new(Semaphore::new(CALLS)),
+            hosts: Cache::new(REMEMBERED),
             documents: Cache::new(REMEMBERED),
             images: Cache::new(IMAGES),
         })
@@ -187,6 +195,10 @@ impl Outbound {
     async fn call(&self, url: &str) -> anyhow::Result<Vec<u8>> {
         let url = check_url(url, &self.allowed)?;
         let client = self.client.as_ref().context("there is no client")?;
+        let host = self.hosts.get_with_by_ref(url.host_str().unwrap_or_default(), || {
+            Arc::new(Semaphore::new(CALLS_TO_ONE_HOST))
+        });
+        let _place = host.acquire().await?;
         let _permit = self.calls.acquire().await?;
         let request = client.get(url).header(header::ACCEPT, "application/json, image/*");
         let mut response = request.send().await?;
@@ -194,6 +206,9 @@ impl Outbound {
         let peer = response.remote_addr().context("the peer is unknown")?;
         ensure!(may_be_called(peer.ip(), &self.allowed), "connected to an address not public");
         ensure!(response.status() == StatusCode::OK, "status {}", response.status().as_u16());
+        // Nothing is unpacked: a small answer stays small.
+        let plain = !response.headers().contains_key(header::CONTENT_ENCODING);
+        ensure!(plain, "the answer is encoded");
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             ensure!(body.len() + chunk.len() <= ANSWER_BYTES, "the answer is too large");

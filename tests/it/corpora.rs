@@ -83,7 +83,18 @@ fn each_property_has_its_target() {
     let mut names: Vec<_> = properties::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     names.sort();
     assert_eq!(targets, names);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("its manifest");
     for (name, _) in properties::ALL {
+        // The targets are a workspace of their own that wants a C++ compiler. What they add to the
+        // properties, which are compiled here, is this one line.
+        let code = fs::read_to_string(folder.join(format!("targets/{name}.rs"))).expect("a target");
+        let line = format!(
+            "libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::run(\"{name}\", data));"
+        );
+        assert_eq!(code.trim(), format!("#![no_main]\n\n{line}"), "{name}");
+        let listed = format!("name = \"{name}\"\npath = \"targets/{name}.rs\"\n");
+        assert!(manifest.contains(&listed), "fuzz/Cargo.toml lacks {name}");
         properties::run(name, b"");
     }
 }

@@ -11,7 +11,7 @@ use latchkey::store::{Store, backup};
 use crate::ledger::Life;
 use crate::load::Load;
 use crate::report::Report;
-use crate::server::{PEOPLE, Place};
+use crate::server::{EVERYBODY, PEOPLE, Place};
 
 const ID: &str = "R-19";
 
@@ -113,7 +113,7 @@ async fn look(
     after: &Load,
 ) {
     let listed = elsewhere.good(&["user", "list"], "").lines().count();
-    let expected = many + PEOPLE;
+    let expected = many + EVERYBODY;
     report.must(ID, "people", listed, &format!("{expected}"), listed == expected);
     let (_server, _) = elsewhere.serve();
     let (mut revived, mut lost, mut looked) = (Vec::new(), Vec::new(), 0);

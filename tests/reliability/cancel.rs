@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AnyConnection, Connection};
 
+use crate::ledger::Actor;
 use crate::load::{Load, Mix};
 use crate::postgres::Postgres;
 use crate::report::{Report, p99, quantile};
@@ -32,6 +33,7 @@ async fn on(report: &mut Report, id: &str, url: Option<&str>) {
     let mut load = Load::new(&place, cast, PEOPLE);
     let (server, _) = place.serve();
     load.warm_up().await;
+    load.warm_up_others().await;
     let calm = calm_p99(report, &mut load).await;
     let files = server.files();
     let (rounds, wanted) = report.pick((1, 1500), (10, 5000));
@@ -54,6 +56,7 @@ async fn on(report: &mut Report, id: &str, url: Option<&str>) {
         "median time until dropped",
         crate::report::ms(quantile(dropped.into_iter(), 0.5)),
     );
+    report.fact(id, "among the acts", load.rare());
     report.none(id, "violations of the ledger", &load.violations());
     let after = calm_p99(report, &mut load).await;
     let bound = (calm * 2).max(Duration::from_millis(20));
@@ -69,16 +72,38 @@ async fn on(report: &mut Report, id: &str, url: Option<&str>) {
 async fn storm(load: &mut Load, wanted: usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let log = Arc::clone(&load.log);
+    let keeper = load.keeper.take().map(|mut keeper| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                // What takes several pages would else never come to its end.
+                let hasty = keeper.actor.dice(4) == 0;
+                keeper.actor.wire.patience =
+                    if hasty { patience(&keeper.actor) } else { Duration::from_secs(20) };
+                keeper.act().await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            keeper.actor.wire.patience = Duration::from_secs(20);
+            keeper
+        })
+    });
+    let support = load.support.take().map(|mut support| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                support.act().await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            support
+        })
+    });
     let tasks: Vec<_> = std::mem::take(&mut load.actors)
         .into_iter()
         .map(|mut actor| {
             let stop = Arc::clone(&stop);
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
-                    let part = actor.dice(1000);
-                    let micros = part * part * part / 5000;
-                    actor.wire.patience =
-                        Duration::from_micros(u64::try_from(micros).expect("few"));
+                    actor.wire.patience = patience(&actor);
                     actor.act().await;
                     // An act that was impossible takes no time.
                     tokio::task::yield_now().await;
@@ -96,6 +121,18 @@ async fn storm(load: &mut Load, wanted: usize) {
     for task in tasks {
         load.actors.push(task.await.expect("an actor"));
     }
+    if let Some(task) = keeper {
+        load.keeper = Some(task.await.expect("the keeper"));
+    }
+    if let Some(task) = support {
+        load.support = Some(task.await.expect("support"));
+    }
+}
+
+/// When somebody hangs up: after at most 200 ms, mostly sooner.
+fn patience(actor: &Actor) -> Duration {
+    let part = actor.dice(1000);
+    Duration::from_micros(u64::try_from(part * part * part / 5000).expect("few"))
 }
 
 async fn calm_p99(report: &Report, load: &mut Load) -> Duration {

@@ -5,7 +5,7 @@
 //! asked and not answered, or answered by 503, may have happened or not, but not by half: it is
 //! left alone until the audit looks.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,11 @@ pub(crate) const CODE_LIFE: Duration = Duration::from_secs(45);
 /// Grants an actor keeps an eye on.
 pub(crate) const GRANTS: usize = 12;
 
-/// The applications: one that people sign in to, one that introspects.
+/// The applications: one that people sign in to, one that must ask them, one that introspects.
 #[derive(Clone, Debug)]
 pub struct Cast {
     pub shop: (String, String),
+    pub diary: (String, String),
     pub store: (String, String),
 }
 
@@ -83,6 +84,8 @@ pub struct Actor {
     pub violations: Vec<String>,
     /// Acknowledgements so far.
     pub acks: u64,
+    /// Those of the rarer kinds, by what they were for.
+    pub rare: BTreeMap<&'static str, u64>,
     told: VecDeque<String>,
 }
 
@@ -101,8 +104,15 @@ impl Actor {
             random: Random::System,
             violations: Vec::new(),
             acks: 0,
+            rare: BTreeMap::new(),
             told: VecDeque::new(),
         }
+    }
+
+    /// Notes that an act of a rarer kind was acknowledged.
+    pub(crate) fn acknowledged(&mut self, what: &'static str) {
+        self.acks += 1;
+        *self.rare.entry(what).or_default() += 1;
     }
 
     /// A number below `below`.

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use crate::keeper::Keeper;
 use crate::ledger::{Actor, Cast};
 use crate::server::Place;
+use crate::support::Support;
 use crate::wire::{Exchange, Log};
 
 /// What is done.
@@ -23,6 +25,12 @@ pub enum Mix {
 pub struct Load {
     pub mix: Mix,
     pub actors: Vec<Actor>,
+    /// Who guards their account, beside the others.
+    pub keeper: Option<Keeper>,
+    /// Who works at the command line meanwhile.
+    pub support: Option<Support>,
+    /// Within which time a new signing key must be published, where the audit looks for that.
+    pub published: Option<Duration>,
     pub log: Log,
 }
 
@@ -30,8 +38,13 @@ pub struct Load {
 pub struct Going {
     stop: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<Actor>>,
+    keeper: Option<JoinHandle<Keeper>>,
+    support: Option<JoinHandle<Support>>,
     log: Log,
 }
+
+/// How long the keeper and support rest between two acts.
+const REST: Duration = Duration::from_millis(80);
 
 impl Load {
     /// So many of the people whom `place` knows.
@@ -39,7 +52,14 @@ impl Load {
         let (cast, log) = (Arc::new(cast), Log::default());
         let base = place.base();
         let actor = |number| Actor::new(&format!("person{number}"), &base, &cast, &log);
-        Self { mix: Mix::All, actors: (0..people).map(actor).collect(), log: Arc::clone(&log) }
+        Self {
+            mix: Mix::All,
+            actors: (0..people).map(actor).collect(),
+            keeper: Some(Keeper::new(&base, &cast, &log)),
+            support: Some(Support::new(place.terminal(), &base, &cast, &log)),
+            published: None,
+            log: Arc::clone(&log),
+        }
     }
 
     /// Signs everybody in and lets each get a few tokens.
@@ -50,6 +70,18 @@ impl Load {
                 actor.authorize().await;
                 actor.redeem().await;
             }
+        }
+    }
+
+    /// Lets the keeper and the guest begin.
+    pub async fn warm_up_others(&mut self) {
+        for _ in 0..3 {
+            if let Some(keeper) = &mut self.keeper {
+                keeper.act().await;
+            }
+        }
+        if let Some(support) = &mut self.support {
+            support.act().await;
         }
     }
 
@@ -79,7 +111,39 @@ impl Load {
             })
         });
         let tasks = tasks.collect();
-        Going { stop, tasks, log: Arc::clone(&self.log) }
+        let (keeper, support) = self.begin_others(&stop);
+        Going { stop, tasks, keeper, support, log: Arc::clone(&self.log) }
+    }
+
+    /// Starts those who do what the others do not, where everything is done.
+    fn begin_others(
+        &mut self,
+        stop: &Arc<AtomicBool>,
+    ) -> (Option<JoinHandle<Keeper>>, Option<JoinHandle<Support>>) {
+        if self.mix != Mix::All {
+            return (None, None);
+        }
+        let stopped = Arc::clone(stop);
+        let keeper = self.keeper.take().map(|mut keeper| {
+            tokio::spawn(async move {
+                while !stopped.load(Ordering::SeqCst) {
+                    keeper.act().await;
+                    tokio::time::sleep(REST).await;
+                }
+                keeper
+            })
+        });
+        let stopped = Arc::clone(stop);
+        let support = self.support.take().map(|mut support| {
+            tokio::spawn(async move {
+                while !stopped.load(Ordering::SeqCst) {
+                    support.act().await;
+                    tokio::time::sleep(REST).await;
+                }
+                support
+            })
+        });
+        (keeper, support)
     }
 
     /// Looks at all that was acknowledged.
@@ -93,14 +157,51 @@ impl Load {
         for task in tasks.collect::<Vec<_>>() {
             self.actors.push(task.await.expect("an audit"));
         }
+        if self.mix == Mix::All {
+            let published = self.published;
+            let keeper = async {
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.audit().await;
+                }
+            };
+            let support = async {
+                if let Some(support) = &mut self.support {
+                    support.audit(published).await;
+                }
+            };
+            tokio::join!(keeper, support);
+        }
+    }
+
+    /// Everybody who does something, with what they were told.
+    fn everybody(&self) -> impl Iterator<Item = &Actor> {
+        let keeper = self.keeper.iter().map(|keeper| &keeper.actor);
+        let guest = self.support.iter().map(|support| &support.guest);
+        self.actors.iter().chain(keeper).chain(guest)
     }
 
     pub fn violations(&self) -> Vec<String> {
-        self.actors.iter().flat_map(|actor| actor.violations.clone()).collect()
+        self.everybody().flat_map(|actor| actor.violations.clone()).collect()
     }
 
     pub fn acks(&self) -> u64 {
-        self.actors.iter().map(|actor| actor.acks).sum()
+        self.everybody().map(|actor| actor.acks).sum()
+    }
+
+    /// How often what the many do not do was acknowledged, in words.
+    pub fn rare(&self) -> String {
+        const KINDS: [&str; 7] = [
+            "consent given",
+            "consent taken back",
+            "two-factor on",
+            "two-factor off",
+            "backup code used",
+            "locked out",
+            "keys rotated",
+        ];
+        let count = |kind| -> u64 { self.everybody().filter_map(|one| one.rare.get(kind)).sum() };
+        let counts: Vec<_> = KINDS.iter().map(|kind| format!("{kind} {}", count(kind))).collect();
+        counts.join(", ")
     }
 
     /// What was exchanged since the last call.
@@ -115,6 +216,12 @@ impl Going {
         self.stop.store(true, Ordering::SeqCst);
         for task in self.tasks {
             load.actors.push(task.await.expect("an actor"));
+        }
+        if let Some(task) = self.keeper {
+            load.keeper = Some(task.await.expect("the keeper"));
+        }
+        if let Some(task) = self.support {
+            load.support = Some(task.await.expect("support"));
         }
     }
 

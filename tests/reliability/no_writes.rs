@@ -16,8 +16,21 @@ const PEOPLE: usize = 8;
 const RATE: u32 = 100;
 const READS: [&str; 4] = ["introspect", "userinfo", "keys", "metadata"];
 /// What cannot be done without writing.
-const WRITES: [&str; 7] =
-    ["refresh", "redeem", "revoke", "authorize", "login", "logout", "password"];
+const WRITES: [&str; 11] = [
+    "refresh",
+    "redeem",
+    "revoke",
+    "authorize",
+    "login",
+    "logout",
+    "password",
+    "code",
+    "turn on",
+    "turn off",
+    "disconnect",
+];
+/// What ends something: none of it may be acknowledged that is not so.
+const ENDS: [&str; 4] = ["revoke", "logout", "turn off", "disconnect"];
 
 /// the disk is full.
 pub async fn full(report: &mut Report) {
@@ -36,8 +49,12 @@ async fn run(report: &mut Report, id: &str, ways: &[Way]) {
     let mut load = Load::new(&place, cast, PEOPLE);
     let obstacle = Obstacle::prepare(&mut place, ways);
     let (server, _) = place.serve();
+    if let Some(support) = load.support.as_mut().filter(|_| obstacle.has_its_own_mounts()) {
+        support.terminal.within = Some(server.id());
+    }
     report.fact(id, "writing is prevented by", format!("{:?}", obstacle.way));
     load.warm_up().await;
+    load.warm_up_others().await;
     let going = load.go(RATE);
     let readers = read_on(&place);
     tokio::time::sleep(report.pick(Duration::from_secs(1), Duration::from_secs(10))).await;
@@ -71,6 +88,7 @@ async fn run(report: &mut Report, id: &str, ways: &[Way]) {
     readers.stop(report, id);
     load.audit().await;
     report.none(id, "violations of the ledger", &load.violations());
+    report.fact(id, "among the acts", load.rare());
     report.fact(id, "acknowledged acts", load.acks());
     let examined = obstacle.examine(&server).await;
     let verdict = examined.as_ref().map_or_else(ToString::to_string, |()| "ok".into());
@@ -188,7 +206,7 @@ fn look_at_storm(report: &mut Report, id: &str, during: &[Exchange], logins: &[u
     report.fact(id, &format!("writes refused by 503, of {}", of(&WRITES).count()), refused);
     let slowest = quantile(of(&WRITES).filter(|one| one.status == 503).map(|one| one.took), 1.0);
     report.within(id, "slowest refusal", slowest, Duration::from_secs(1));
-    let ends = of(&["revoke", "logout"]).filter(|one| [200, 303].contains(&one.status)).count();
+    let ends = of(&ENDS).filter(|one| [200, 303].contains(&one.status)).count();
     // What fits into the space that the database has already is written, and the ledger looks
     // whether it is.
     if way == Way::NoGrowth {

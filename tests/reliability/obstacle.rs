@@ -72,6 +72,11 @@ impl Obstacle {
         Self { way, folder }
     }
 
+    /// Whether the server sees its database on a mount that nobody else sees.
+    pub fn has_its_own_mounts(&self) -> bool {
+        matches!(self.way, Way::FullExt4 | Way::FullTmpfs)
+    }
+
     /// The folder of the database as the server sees it.
     fn seen(&self, server: &Server) -> PathBuf {
         let inside = self.folder.strip_prefix("/").expect("an absolute path");

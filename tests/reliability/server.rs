@@ -17,8 +17,16 @@ use crate::ledger::Cast;
 use crate::postgres::free_port;
 
 pub const CALLBACK: &str = "https://shop.example/callback";
+/// Of the application that must ask.
+pub const DIARY_CALLBACK: &str = "https://diary.example/callback";
 /// How many people an instance knows: person0 and so on.
 pub const PEOPLE: usize = 9;
+/// Who turns two-factor on and off, and lets an application in that must ask.
+pub const KEEPER: &str = "keeper";
+/// Whom support locks out.
+pub const GUEST: &str = "guest";
+/// All that an instance knows.
+pub const EVERYBODY: usize = PEOPLE + 2;
 pub const PASSWORD: &str = "Warm-granite-7-otters";
 
 /// Where an instance keeps what it keeps, and how it is run.
@@ -60,6 +68,8 @@ impl Place {
         for number in 0..PEOPLE {
             self.add_user(&format!("person{number}"));
         }
+        self.add_user(KEEPER);
+        self.add_user(GUEST);
         self.cast()
     }
 
@@ -138,6 +148,11 @@ impl Place {
         child.wait_with_output().expect("the program ends")
     }
 
+    /// A second place to type commands at, beside the running provider.
+    pub fn terminal(&self) -> Terminal {
+        Terminal { folder: self.folder().to_owned(), environment: self.environment(), within: None }
+    }
+
     /// The same, for what must succeed.
     pub fn good(&self, arguments: &[&str], input: &str) -> String {
         let output = self.run(arguments, input);
@@ -152,6 +167,11 @@ impl Place {
             "redirect_uris": [CALLBACK], "grant_types": ["authorization_code", "refresh_token"],
             "scope": "openid offline_access", "first_party": true,
         });
+        let diary = json!({
+            "redirect_uris": [DIARY_CALLBACK],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "scope": "openid offline_access",
+        });
         let store = json!({
             "redirect_uris": [], "grant_types": [], "response_types": [], "introspection": "any",
         });
@@ -162,7 +182,7 @@ impl Place {
             let text = |name: &str| told[name].as_str().expect("text").to_owned();
             (text("client_id"), text("client_secret"))
         };
-        Cast { shop: add("Shop", &shop), store: add("Store", &store) }
+        Cast { shop: add("Shop", &shop), diary: add("Diary", &diary), store: add("Store", &store) }
     }
 
     fn add_user(&self, name: &str) {
@@ -197,6 +217,37 @@ impl Place {
     pub async fn check_integrity(&self) -> Result<(), String> {
         let found = latchkey::store::backup::examine(&self.database).await;
         found.map_err(|error| error.to_string())
+    }
+}
+
+/// Where somebody types commands while the provider runs.
+#[derive(Clone)]
+pub struct Terminal {
+    folder: PathBuf,
+    environment: Vec<(String, String)>,
+    /// The process whose mounts it sees, if those are its own.
+    pub within: Option<u32>,
+}
+
+impl Terminal {
+    /// Runs a command; what it printed, if it succeeded.
+    pub async fn run(&self, arguments: &[&str]) -> Option<String> {
+        let program = env!("CARGO_BIN_EXE_latchkey");
+        let mut command = match self.within {
+            Some(process) => {
+                let mut command = Command::new("nsenter");
+                command.args(["--mount", "--target", &process.to_string(), program]);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.current_dir(&self.folder).env_clear().args(arguments).stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("a thread").expect("the program starts");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(printed)
     }
 }
 

@@ -99,6 +99,11 @@ impl Wire {
         }
     }
 
+    /// Where it calls.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     pub async fn get(&mut self, kind: &'static str, path: &str, auth: Auth<'_>) -> Option<Reply> {
         let request = self.http.get(format!("{}{path}", self.base));
         self.send(kind, request, auth).await

@@ -23,7 +23,8 @@ pub fn seed() -> u64 {
     }
 }
 
-/// Time that a usual run may take. A slow machine tries less rather than hold everybody up.
+/// Time that a usual run may take. A slow machine tries less rather than hold everybody up; what
+/// would prove too little fails.
 pub struct Clock {
     begun: Instant,
     most: Option<Duration>,

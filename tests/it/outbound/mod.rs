@@ -1,5 +1,7 @@
 //! Calls that the provider makes (S-160 to S-163).
 
+mod hostile;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,6 +55,11 @@ fn other(timeout: Duration) -> Other {
         .route("/number", get(async || "1"))
         .route("/missing", get(async || (StatusCode::NOT_FOUND, "{}")))
         .route("/forever", get(std::future::pending::<String>))
+        .route("/slow/{client}", get(hostile::forever))
+        .route("/trickle", get(hostile::trickle))
+        .route("/endless", get(hostile::endless))
+        .route("/bomb", get(hostile::bomb))
+        .route("/packed", get(hostile::packed))
         .route(
             "/away",
             get(async || (StatusCode::FOUND, [(header::LOCATION, "/keys")]).into_response()),

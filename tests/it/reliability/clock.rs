@@ -78,6 +78,48 @@ async fn nodes_whose_clocks_differ_agree_as_far_as_they_differ() {
     }
 }
 
+/// A clock that is slewed goes a tenth too fast or too slow for half an hour.
+#[tokio::test]
+async fn nodes_whose_clocks_drift_apart_agree_as_far_as_they_differ() {
+    for pace in [66, 54] {
+        let mut stage = Stage::set().await;
+        let other = node_ahead(&stage, 0).await;
+        let ask = stage.ask_offline();
+        let mut grant = stage.grant(&ask).await;
+        for minute in (3..=30).step_by(3) {
+            set(&stage.latchkey.clock, minute * 60);
+            set(&other.clock, minute * pace);
+            let apart = (minute * (pace - 60)).abs();
+            // By turns at the one and at the other.
+            let node = if minute % 2 == 0 { &stage.latchkey } else { &other };
+            let form = [("grant_type", "refresh_token"), ("refresh_token", grant.refresh.as_str())];
+            let told = node.endpoints.post(paths::TOKEN, &stage.web.credentials(), &form).await;
+            grant = Grant::read(&told);
+            for node in [&stage.latchkey, &other] {
+                let alive = is_alive(&node.endpoints, &stage.rs, &grant.access).await;
+                assert!(alive, "{pace}, minute {minute}: a fresh token is dead");
+                assert!(is_signed_in(&stage, node).await, "{pace}, minute {minute}: signed out");
+            }
+            if apart < 60 {
+                let code = stage.code(&ask).await;
+                let form = ask.redemption(&code);
+                let caller = stage.web.credentials();
+                Grant::read(&other.endpoints.post(paths::TOKEN, &caller, &form).await);
+            }
+        }
+        let form = [("token", grant.access.as_str())];
+        let caller = stage.rs.credentials();
+        let told = stage.latchkey.endpoints.post(paths::INTROSPECT, &caller, &form).await;
+        let expires = told.good()["exp"].as_i64().expect("exp") - START.seconds();
+        let apart = 30 * (pace - 60);
+        for (node, ahead) in [(&stage.latchkey, 0), (&other, apart)] {
+            set(&node.clock, expires + 60.max(apart.abs()) + ahead);
+            let alive = is_alive(&node.endpoints, &stage.rs, &grant.access).await;
+            assert!(!alive, "{pace}: a token outlived its time by more than the clocks differ");
+        }
+    }
+}
+
 #[tokio::test]
 async fn half_a_minute_more_signs_nobody_out() {
     let mut stage = Stage::set().await;

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE, HeaderMap, LOCATION, ORIG
 use reqwest::{Client, Method, StatusCode, Url};
 
 use super::cookie_jar::CookieJar;
-use super::oracles::{Oracles, origin_of};
+use super::oracles::{Oracles, check_time, origin_of};
 use super::page::{Page, Submission};
 
 /// More redirects than this are a loop.
@@ -203,7 +203,9 @@ impl Browser {
         if step.method == Method::POST {
             request = request.form(&step.form);
         }
+        let begun = std::time::Instant::now();
         let response = request.send().await.expect("an answer");
+        check_time(&step.url, begun.elapsed());
         let (status, headers) = (response.status(), response.headers().clone());
         self.oracles.check(&step.url, status, &headers);
         self.cookies().keep(&step.url, &headers);

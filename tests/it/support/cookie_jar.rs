@@ -106,7 +106,7 @@ fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
 
 /// SECURITY: `HttpOnly`, `SameSite`, `Path=/` and no `Domain`, always; `__Host-` and `Secure`
 /// wherever the issuer is https.
-fn check_attributes(line: &str, https: bool) {
+pub fn check_attributes(line: &str, https: bool) {
     let attributes = line.split_once(';').map(|(_, attributes)| attributes).unwrap_or_default();
     let has = |name| attribute(attributes, name);
     assert!(has("httponly").is_some(), "a cookie without HttpOnly: {line}");

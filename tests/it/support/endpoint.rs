@@ -7,7 +7,7 @@ use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::Value;
 
 use super::browser::http;
-use super::oracles::Oracles;
+use super::oracles::{Oracles, check_time};
 
 /// How a program shows who it is.
 #[derive(Clone, Debug)]
@@ -113,7 +113,9 @@ impl Endpoints {
         if form.is_some() {
             request = request.form(&fields);
         }
+        let begun = std::time::Instant::now();
         let response = request.send().await.expect("an answer");
+        check_time(&url, begun.elapsed());
         let (status, headers) = (response.status(), response.headers().clone());
         self.oracles.check(&url, status, &headers);
         let body = response.text().await.expect("a body of text");

@@ -1,15 +1,24 @@
 //! What must hold for every answer of every test, whatever the test is about.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
 
 use latchkey::paths;
 use reqwest::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, LOCATION,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, LOCATION, SET_COOKIE,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use reqwest::{StatusCode, Url};
+
+use super::cookie_jar::check_attributes;
+
+/// No request takes so long, not even unoptimized beside a hundred others: it hangs.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Panics in the program's own code since this process began, whichever test made them.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 /// The standing oracles of one instance; shared by all that send requests to it.
 #[derive(Clone, Debug)]
@@ -19,6 +28,23 @@ pub struct Oracles {
     heard: Arc<Mutex<Heard>>,
     /// Whether the test breaks the database, so that 503 is a good answer.
     faults: Arc<AtomicBool>,
+    /// Whether the issuer is https, as a browser sees it.
+    https: bool,
+}
+
+/// Counts panics at a place in `src/`: those of a test are its own way to say that it fails.
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(std::panic::Location::file).unwrap_or_default();
+            if place.starts_with("src/") {
+                PANICS.fetch_add(1, Ordering::SeqCst);
+            }
+            before(panic);
+        }));
+    });
 }
 
 /// What went to and fro, as far as a test may want to look for it later.
@@ -34,9 +60,11 @@ pub struct Heard {
 
 impl Oracles {
     pub fn new(issuer: &str) -> Self {
+        count_panics();
         let origin = origin_of(&Url::parse(issuer).expect("the issuer is a URL"));
+        let https = origin.starts_with("https:");
         let allowed = Arc::new(Mutex::new(BTreeSet::from([origin])));
-        Self { allowed, heard: Arc::default(), faults: Arc::default() }
+        Self { allowed, heard: Arc::default(), faults: Arc::default(), https }
     }
 
     /// From now on the database may fail: what cannot be done now is said by 503.
@@ -58,6 +86,11 @@ impl Oracles {
             excused || !status.is_server_error(),
             "{what}: nothing that is sent may break the server"
         );
+        let panics = PANICS.load(Ordering::SeqCst);
+        assert_eq!(panics, 0, "{what}: the program panicked; the first place is told above");
+        for line in headers.get_all(SET_COOKIE) {
+            check_attributes(line.to_str().expect("a Set-Cookie of ASCII"), self.https);
+        }
         check_headers(&what, headers);
         check_caching(&what, url.path(), status, headers);
         self.check_location(&what, url, headers);
@@ -106,6 +139,11 @@ impl Oracles {
         let allowed = self.allowed.lock().expect("no test has panicked");
         assert!(allowed.contains(&origin), "{what}: redirects to the foreign {location}");
     }
+}
+
+/// Fails if an answer took so long that something hangs.
+pub fn check_time(url: &Url, took: Duration) {
+    assert!(took < LONGEST, "{} took {took:?}", url.path());
 }
 
 /// Scheme, host and port; the scheme alone where there is no host (`com.example.app:/cb`).

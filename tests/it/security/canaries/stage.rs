@@ -36,12 +36,20 @@ pub struct Stage {
     people: usize,
 }
 
+/// Whether the log is written as JSON: on PostgreSQL it is, on SQLite it is text.
+pub fn is_json() -> bool {
+    std::env::var("LATCHKEY_TEST_ENGINE").as_deref() == Ok("postgres")
+}
+
 impl Stage {
     /// The built program, as talkative as it gets, whatever its operator asks of other crates.
     pub async fn set() -> Self {
         let mut program = Program::apart();
         let talk = "trace,sqlx=trace,hyper=trace,h2=trace,lettre=trace,reqwest=trace,axum=trace";
         program.set("LATCHKEY_TELEMETRY__LOG_LEVEL", talk);
+        if is_json() {
+            program.set("LATCHKEY_TELEMETRY__LOG_FORMAT", "json");
+        }
         program.set("LATCHKEY_RATE_LIMITS__LOGIN_PER_MINUTE", "100000");
         program.set("LATCHKEY_LOGIN__TWO_FACTOR_REQUIRED_FOR", r#"["group:staff"]"#);
         let database = match std::env::var("LATCHKEY_TEST_ENGINE").as_deref() {

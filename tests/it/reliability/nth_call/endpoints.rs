@@ -1,80 +1,16 @@
-//! the database fails at the first call of a request, at the second, at the third, until
-//! the request gets through. Each time it is answered by 503 or rightly, what was acknowledged
-//! holds, what was not is there whole or not at all, and trying again is safe.
+//! What applications ask for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use latchkey::paths;
 use latchkey::store::faults::{Fate, Point};
+use serde_json::json;
 
-use crate::support::Latchkey;
-use crate::support::browser::{Arrival, Browser};
-use crate::support::endpoint::Answer;
-use crate::support::flow::sign_in_with;
-use crate::support::page::{Form, Page};
-use crate::support::people::TestUser;
-use crate::support::stage::{Grant, Stage};
-
-/// No request asks the database so often.
-const MOST: usize = 60;
-
-/// The n-th call from when it was armed fails; 0: none.
-#[derive(Clone, Default)]
-struct Trap {
-    left: Arc<AtomicUsize>,
-}
-
-impl Trap {
-    fn lay(latchkey: &Latchkey) -> Self {
-        let trap = Self::default();
-        latchkey.expect_faults();
-        let left = Arc::clone(&trap.left);
-        latchkey.app.store.break_by(Arc::new(move |_: Point| {
-            let before =
-                left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-            if before == Ok(1) { Fate::Fail } else { Fate::Pass }
-        }));
-        trap
-    }
-
-    fn arm(&self, n: usize) {
-        self.left.store(n, Ordering::SeqCst);
-    }
-
-    /// Whether the call came that fails.
-    fn disarm(&self) -> bool {
-        self.left.swap(0, Ordering::SeqCst) == 0
-    }
-}
-
-struct Scene {
-    stage: Stage,
-    trap: Trap,
-}
-
-impl Scene {
-    async fn set() -> Self {
-        let stage = Stage::set().await;
-        let trap = Trap::lay(&stage.latchkey);
-        Self { stage, trap }
-    }
-
-    async fn grant(&mut self) -> Grant {
-        let ask = self.stage.ask_offline();
-        self.stage.grant(&ask).await
-    }
-}
-
-/// Fails unless an endpoint was answered rightly or by 503 with a word on when to come back.
-fn refused_or(answer: &Answer, n: usize, what: &str) -> bool {
-    if answer.status == 200 {
-        return true;
-    }
-    assert_eq!(answer.status, 503, "{what}, call {n}: {answer}");
-    assert!(answer.headers.contains_key("retry-after"), "{what}, call {n}: {answer}");
-    false
-}
+use super::{MOST, Scene, fetch, is_signed_in, refused_or};
+use crate::support::clients::{self, AssertionKey};
+use crate::support::flow::sign_in;
+use crate::support::stage::{Ask, Grant, Stage};
 
 #[tokio::test]
 async fn redeeming_a_code() {
@@ -220,42 +156,23 @@ async fn a_token_is_good_while_nothing_can_be_written() {
     stage.is_dead("a stolen token", &next).await;
 }
 
-async fn is_signed_in(browser: &mut Browser) -> bool {
-    browser.open(paths::ACCOUNT_SECURITY).await.url.path() == paths::ACCOUNT_SECURITY
-}
-
-/// Sends a form as the browser would, once, whatever comes.
-async fn send(browser: &Browser, page: &Page, more: &[(&str, &str)]) -> u16 {
-    let is_its_own = |form: &&Form| form.method == "post" && form.action.path() == page.url.path();
-    let form = page.forms().iter().find(is_its_own).expect("a form");
-    let mut fields = form.submission(None).fields;
-    for (name, value) in more {
-        fields.retain(|(other, _)| other != name);
-        fields.push(((*name).to_owned(), (*value).to_owned()));
-    }
-    let origin = page.url.origin().ascii_serialization();
-    let headers = [("origin", origin.as_str())];
-    let answer = crate::support::flow::post_raw(browser, &form.action, &fields, &headers).await;
-    answer.status().as_u16()
-}
-
 #[tokio::test]
-async fn signing_out() {
-    let scene = Scene::set().await;
-    let alice = scene.stage.alice.clone();
+async fn asking_for_a_code() {
+    let mut scene = Scene::set().await;
+    // What she allowed once needs no page: the answer comes at once.
+    scene.grant().await;
     for n in 1..MOST {
-        let mut browser = scene.stage.latchkey.browser();
-        sign_in_with(&mut browser, &alice.username, &alice.password).await;
-        let page = browser.open(paths::LOGOUT).await;
+        let ask = scene.stage.ask_offline();
         scene.trap.arm(n);
-        let status = send(&browser, &page, &[("decision", "allow")]).await;
+        let (status, to) = fetch(&scene.stage.latchkey, &scene.stage.browser, &ask.address()).await;
         let struck = scene.trap.disarm();
-        let here = is_signed_in(&mut browser).await;
-        match status {
-            303 => assert!(!here, "call {n}: told that it is signed out"),
-            503 => assert_eq!(here, is_signed_in(&mut browser).await, "call {n}"),
-            other => panic!("call {n}: {other}"),
+        if super::done_or_503(status, n) {
+            let to: reqwest::Url = to.parse().expect("the client's address");
+            let code = to.query_pairs().find(|(name, _)| name == "code").expect("a code").1;
+            Grant::read(&scene.stage.redeem(&ask, &code).await);
         }
+        let again = scene.stage.grant(&ask).await;
+        assert!(scene.stage.is_alive(&again.access).await, "call {n}");
         if !struck {
             return;
         }
@@ -264,112 +181,140 @@ async fn signing_out() {
 }
 
 #[tokio::test]
-async fn signing_in() {
-    let scene = Scene::set().await;
-    let alice = scene.stage.alice.clone();
-    for n in 1..MOST {
-        let mut browser = scene.stage.latchkey.browser();
-        let page = browser.open(paths::LOGIN).await;
-        scene.trap.arm(n);
-        let typed = [("username", alice.username.as_str()), ("password", &alice.password)];
-        let status = send(&browser, &page, &typed).await;
-        let struck = scene.trap.disarm();
-        assert!([303, 503].contains(&status), "call {n}: {status}");
-        // Whatever became of it, the next try does.
-        let page = sign_in_with(&mut browser, &alice.username, &alice.password).await;
-        assert_eq!(page.url.path(), paths::ACCOUNT_SECURITY, "call {n}: {page}");
-        if !struck {
-            assert_eq!(status, 303);
-            return;
-        }
-    }
-    panic!("it never got through");
-}
-
-#[tokio::test]
-async fn guessing_a_password() {
-    let scene = Scene::set().await;
-    let alice = scene.stage.alice.clone();
-    for n in 1..MOST {
-        let mut browser = scene.stage.latchkey.browser();
-        let page = browser.open(paths::LOGIN).await;
-        let before = tries(&scene.stage.latchkey, &alice).await;
-        scene.trap.arm(n);
-        let typed = [("username", alice.username.as_str()), ("password", "Wrong-1-wrong")];
-        let status = send(&browser, &page, &typed).await;
-        let struck = scene.trap.disarm();
-        assert!([422, 429, 503].contains(&status), "call {n}: {status}");
-        if status == 422 {
-            let counted = tries(&scene.stage.latchkey, &alice).await;
-            assert!(counted > before, "call {n}: a guess was looked at and not counted");
-        }
-        scene.stage.latchkey.pass(std::time::Duration::from_hours(1));
-        if !struck {
-            return;
-        }
-    }
-    panic!("it never got through");
-}
-
-/// How many wrong passwords are on record.
-async fn tries(latchkey: &Latchkey, alice: &TestUser) -> usize {
-    latchkey.count("sign_in", alice).await
-}
-
-#[tokio::test]
-async fn changing_a_password() {
-    let scene = Scene::set().await;
-    let alice = scene.stage.alice.clone();
-    let mut password = alice.password.clone();
-    for n in 1..MOST {
-        let mut browser = scene.stage.latchkey.browser();
-        sign_in_with(&mut browser, &alice.username, &password).await;
-        let page = browser.open(paths::ACCOUNT_PASSWORD).await;
-        let new = format!("Quiet-harbor-{n}-lanterns");
-        let typed =
-            [("password", password.as_str()), ("new_password", &new), ("new_password_again", &new)];
-        scene.trap.arm(n);
-        let status = send(&browser, &page, &typed).await;
-        let struck = scene.trap.disarm();
-        assert!([303, 503].contains(&status), "call {n}: {status}");
-        let opens = async |word: &str| {
-            let mut browser = scene.stage.latchkey.browser();
-            let page = sign_in_with(&mut browser, &alice.username, word).await;
-            page.url.path() == paths::ACCOUNT_SECURITY
-        };
-        let (old_opens, new_opens) = (opens(&password).await, opens(&new).await);
-        assert_ne!(old_opens, new_opens, "call {n}: one of them is right");
-        assert!(status == 503 || new_opens, "call {n}: told that it is changed");
-        if new_opens {
-            password = new;
-        }
-        scene.stage.latchkey.pass(std::time::Duration::from_hours(1));
-        if !struck {
-            return;
-        }
-    }
-    panic!("it never got through");
-}
-
-#[tokio::test]
-async fn allowing_an_application() {
+async fn asking_for_a_code_before_signing_in() {
     let mut scene = Scene::set().await;
     for n in 1..MOST {
-        let ask = scene.stage.ask().with("prompt", "consent");
-        let arrival = scene.stage.browser.arrive(&ask.address()).await;
-        let arrival = match arrival {
-            Arrival::Page(page) if page.has("password") => {
-                let alice = scene.stage.alice.clone();
-                crate::support::stage::sign_in(&mut scene.stage.browser, *page, &alice).await
-            }
-            other => other,
-        };
-        let page = arrival.page();
-        assert!(page.has("allow"), "{page}");
+        let ask = scene.stage.ask_offline();
+        scene.stage.browser = scene.stage.latchkey.browser();
         scene.trap.arm(n);
-        let status = send(&scene.stage.browser, &page, &[("decision", "allow")]).await;
+        let (status, to) = fetch(&scene.stage.latchkey, &scene.stage.browser, &ask.address()).await;
         let struck = scene.trap.disarm();
-        assert!([303, 503].contains(&status), "call {n}: {status}");
+        if super::done_or_503(status, n) {
+            assert!(to.contains(paths::LOGIN), "call {n}: {to}");
+        }
+        scene.stage.grant(&ask).await;
+        if !struck {
+            return;
+        }
+    }
+    panic!("it never got through");
+}
+
+#[tokio::test]
+async fn a_program_asking_for_itself() {
+    let scene = Scene::set().await;
+    let m2m = scene.stage.latchkey.client(clients::m2m()).await;
+    let form = [("grant_type", "client_credentials"), ("scope", "reports")];
+    for n in 1..MOST {
+        scene.trap.arm(n);
+        let first = scene.stage.token(&m2m, &form).await;
+        let struck = scene.trap.disarm();
+        refused_or(&first, n, "asking");
+        let again = Grant::read(&scene.stage.token(&m2m, &form).await);
+        let form = [("token", again.access.as_str())];
+        let rs = scene.stage.rs.credentials();
+        let told = scene.stage.latchkey.endpoints.post(paths::INTROSPECT, &rs, &form).await;
+        assert_eq!(told.good()["active"], true, "call {n}");
+        if !struck {
+            return;
+        }
+    }
+    panic!("it never got through");
+}
+
+/// An assertion counts once at most, whether its answer came or not.
+#[tokio::test]
+async fn showing_an_assertion() {
+    let scene = Scene::set().await;
+    let key = AssertionKey::generate("a");
+    let mut metadata = clients::pkj(&key);
+    metadata["grant_types"] = json!(["client_credentials"]);
+    metadata["response_types"] = json!([]);
+    metadata["redirect_uris"] = json!([]);
+    metadata["scope"] = json!("reports");
+    let payroll = scene.stage.latchkey.client(metadata).await;
+    let form = [("grant_type", "client_credentials"), ("scope", "reports")];
+    let endpoints = &scene.stage.latchkey.endpoints;
+    let mut spent_by_a_failure = 0;
+    for n in 1..MOST {
+        let assertion = scene.stage.latchkey.assertion(&payroll, &key);
+        scene.trap.arm(n);
+        let first = endpoints.post(paths::TOKEN, &assertion, &form).await;
+        let struck = scene.trap.disarm();
+        let mut good = usize::from(refused_or(&first, n, "an assertion"));
+        let second = endpoints.post(paths::TOKEN, &assertion, &form).await;
+        good += usize::from(second.status == 200);
+        if good == 0 {
+            spent_by_a_failure += 1;
+        }
+        assert!(good <= 1, "call {n}: an assertion was good twice");
+        // What came through once does not again, whatever became of the first.
+        endpoints.post(paths::TOKEN, &assertion, &form).await.refuses(401, "invalid_client");
+        let fresh = scene.stage.latchkey.assertion(&payroll, &key);
+        Grant::read(&endpoints.post(paths::TOKEN, &fresh, &form).await);
+        if !struck {
+            assert!(spent_by_a_failure > 0, "no call failed after the assertion was noted");
+            return;
+        }
+    }
+    panic!("it never got through");
+}
+
+#[tokio::test]
+async fn signing_out_for_an_application() {
+    let mut scene = Scene::set().await;
+    let alice = scene.stage.alice.clone();
+    for n in 1..MOST {
+        let mut browser = scene.stage.latchkey.browser();
+        sign_in(&mut browser, &alice).await;
+        scene.stage.browser = browser.clone();
+        let ask = scene.stage.ask();
+        let grant = scene.stage.grant(&ask).await;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("id_token_hint", &grant.id)
+            .append_pair("post_logout_redirect_uri", "https://app.example/signed-out")
+            .finish();
+        let address = format!("{}?{query}", paths::END_SESSION);
+        scene.trap.arm(n);
+        let (status, _) = fetch(&scene.stage.latchkey, &browser, &address).await;
+        let struck = scene.trap.disarm();
+        if !super::done_or_503(status, n) {
+            // Said again, it is done; if it was done, whoever asks again is sent on all the same.
+            let (again, _) = fetch(&scene.stage.latchkey, &browser, &address).await;
+            assert_eq!(again, 303, "call {n}");
+        }
+        assert!(!is_signed_in(&mut browser).await, "call {n}: told that it is signed out");
+        scene.stage.is_dead("of a session that was ended", &grant).await;
+        if !struck {
+            return;
+        }
+    }
+    panic!("it never got through");
+}
+
+/// The authorization request of somebody who has allowed nothing yet ends at a page.
+#[tokio::test]
+async fn a_request_that_is_resumed() {
+    let mut scene = Scene::set().await;
+    let alice = scene.stage.alice.clone();
+    sign_in(&mut scene.stage.browser, &alice).await;
+    for n in 1..MOST {
+        let ask = Ask::of(&scene.stage.web).with("prompt", "consent");
+        let page = scene.stage.browser.arrive(&ask.address()).await.page();
+        let status = super::send(&scene.stage.browser, &page, &[("decision", "allow")]).await;
+        assert_eq!(status, 303);
+        let id = page.value("request").to_owned();
+        let resumed = paths::resume(&id);
+        scene.trap.arm(n);
+        let (status, to) = fetch(&scene.stage.latchkey, &scene.stage.browser, &resumed).await;
+        let struck = scene.trap.disarm();
+        if super::done_or_503(status, n) {
+            assert!(to.contains("code="), "call {n}: {to}");
+        } else {
+            // Answered or not: the browser that tries again gets the code or begins anew.
+            let (again, to) = fetch(&scene.stage.latchkey, &scene.stage.browser, &resumed).await;
+            assert!(again == 303 && to.contains("code=") || again == 400, "call {n}: {again} {to}");
+        }
         if !struck {
             return;
         }
