@@ -71,6 +71,8 @@ pub const ACCOUNT_KEEP: &str = "/account/data/keep";
 pub const ACCOUNT_PASSWORD: &str = "/account/password";
 /// What is wrong with a new password, while it is typed.
 pub const ACCOUNT_PASSWORD_CHECK: &str = "/account/password/check";
+/// "It was me": what was asked about was the person's own.
+pub const ACCOUNT_RECOGNIZED: &str = "/account/security/recognized";
 /// The way through, for somebody who thinks that another got in.
 pub const ACCOUNT_PROTECT: &str = "/account/security/protect";
 /// The connected applications.
@@ -111,6 +113,7 @@ pub const PAGES: &[&str] = &[
     ACCOUNT_SESSIONS,
     ACCOUNT_SESSIONS_END_OTHERS,
     ACCOUNT_HISTORY,
+    ACCOUNT_HISTORY_EXPORT,
     ACCOUNT_CHANGES,
     ACCOUNT_TWO_FACTOR,
     ACCOUNT_TWO_FACTOR_SET_UP,

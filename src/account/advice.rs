@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
+use crate::account::happenings::{counted, in_words};
 use crate::account::security::Known;
 use crate::clock::Timestamp;
-use crate::identity::advice::{Advice, Email, Facts, strangers, unusual};
+use crate::geoip::NEARBY;
+use crate::identity::advice::{Advice, Asked, Email, Facts, Origin, Strangers, Unusual};
+use crate::identity::familiarity::Reason;
+use crate::identity::two_factor::is_by_backup_code;
 use crate::paths;
 use crate::web::session::SignedIn;
 use crate::web::views::TimeView;
@@ -22,6 +26,8 @@ pub(super) struct AdviceView {
     url: &'static str,
     /// A second way out, for somebody who says that it was not they.
     other: Option<Other>,
+    /// What a person recognizes as their own by one button.
+    own: Option<Own>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -30,12 +36,18 @@ struct Other {
     url: &'static str,
 }
 
+/// The fields of the form that says "It was me".
+#[derive(Clone, Debug, Serialize)]
+struct Own {
+    about: &'static str,
+    which: String,
+}
+
 /// What is known about the account, for the one who decides what to advise.
 pub(super) fn facts(known: &Known, signed_in: &SignedIn, now: Timestamp) -> Facts {
     let SignedIn { session, user } = signed_in;
-    let here = Some(session.id.as_str());
-    let elsewhere: Vec<_> =
-        known.sign_ins.iter().filter(|one| one.session_id.as_deref() != here).cloned().collect();
+    let password_set_at = known.password.as_ref().map(|one| one.set_at);
+    let asked = Asked { session, password_set_at, now };
     let left = known.codes.iter().filter(|code| code.used_at.is_none()).count();
     Facts {
         two_factor: known.two_factor,
@@ -48,13 +60,80 @@ pub(super) fn facts(known: &Known, signed_in: &SignedIn, now: Timestamp) -> Fact
             (Some(_), Some(_)) => Email::Verified,
         },
         removal_at: user.removal_at,
-        strangers: strangers(&known.sign_ins, session),
-        // Whether the sign-in that somebody sits in was theirs, they need not be asked.
-        unusual: unusual(&elsewhere, known.password.as_ref().map(|one| one.set_at), now),
+        strangers: known.trail.strangers(&asked),
+        unusual: known.trail.unusual(&asked),
+        password_known: known.trail.password_known(&asked),
+        by_backup_code: is_by_backup_code(&session.amr),
     }
 }
 
 const NOT_ME: Option<Other> = Some(Other { action: "It wasn’t me", url: paths::ACCOUNT_PROTECT });
+/// The history, as far as it is asked about.
+const UNUSUAL: &str = "/account/history?show=unusual";
+const FAILED: &str = "/account/history?show=failed";
+const BLOCKED: &str = "/account/history?show=blocked";
+
+/// Where it came from, in words, with what is not known left out.
+fn origin(from: &Origin) -> Option<String> {
+    let Origin { device, place, address } = from;
+    let place = place.as_ref().map(|place| match place.as_str() {
+        NEARBY => place.clone(),
+        guess => format!("{guess} (approximate)"),
+    });
+    let parts = [device.clone(), place, address.clone()];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// A sentence about what was unusual, and where.
+fn unusual_words(one: &Unusual) -> String {
+    let reasons = in_words(&one.reasons).join(", ");
+    match origin(&one.from) {
+        Some(from) => format!("It was not as usual: {reasons}. It came from {from}."),
+        None => format!("It was not as usual: {reasons}."),
+    }
+}
+
+/// A sentence about somebody who had the right password.
+fn known_words(one: &Unusual) -> String {
+    let browser = if one.reasons.contains(&Reason::NewDevice) {
+        " in a browser that you have not used before"
+    } else {
+        ""
+    };
+    let from = origin(&one.from).map(|from| format!(" ({from})")).unwrap_or_default();
+    format!(
+        "The right password was typed{browser}{from}, but no right code followed. Unless it was \
+         you, two-factor kept them out."
+    )
+}
+
+/// What is asked about somebody's attempts, and what is known of them.
+fn strangers_words(one: &Strangers) -> (String, String) {
+    let count = counted(one.count);
+    let last = match origin(&one.from) {
+        Some(from) => format!("The last one came from {from}."),
+        None => "It is not known where they came from.".to_owned(),
+    };
+    match &one.unfamiliar {
+        Some(all) if all.count == one.count => {
+            let place = &all.place;
+            let title = format!(
+                "{count} failed attempts from {place}, where you have not signed in before. Was it \
+                 you?"
+            );
+            (title, last)
+        }
+        Some(some) => {
+            let (few, place) = (counted(some.count), &some.place);
+            let came = if some.count == 1 { "came" } else { "of them came" };
+            let detail =
+                format!("{few} {came} from {place}, where you have not signed in before. {last}");
+            (format!("{count} failed attempts to sign in: was it you?"), detail)
+        }
+        None => (format!("{count} failed attempts to sign in: was it you?"), last),
+    }
+}
 
 impl AdviceView {
     /// Words for one piece of advice.
@@ -69,7 +148,9 @@ impl AdviceView {
             action: "",
             url: "/account/two-factor",
             other: None,
+            own: None,
         };
+        let own = |about, which: String| Some(Own { about, which });
         match advice {
             Advice::RemovalPlanned(at) => Self {
                 action: "Keep my account",
@@ -84,28 +165,48 @@ impl AdviceView {
             Advice::UnusualSignIn(one) => Self {
                 at: Some(TimeView::of(one.at, now)),
                 action: "Look at it",
-                url: "/account/history",
+                url: UNUSUAL,
                 other: NOT_ME,
+                own: own("sign_in", one.id.clone()),
+                ..simple("bad", "alert", "Was this sign-in yours?".into(), &unusual_words(one))
+            },
+            Advice::PasswordKnown(one) => Self {
+                at: Some(TimeView::of(one.at, now)),
+                action: "Change it",
+                url: paths::ACCOUNT_PASSWORD,
+                other: Some(Other { action: "Look at it", url: UNUSUAL }),
+                own: own("sign_in", one.id.clone()),
                 ..simple(
                     "bad",
-                    "alert",
-                    "Was this sign-in yours?".into(),
-                    &format!("It was not as usual: {}.", one.reasons.join(", ")),
+                    "key",
+                    "Somebody else may know your password".into(),
+                    &known_words(one),
                 )
             },
-            Advice::FailedAttempts(one) => Self {
-                at: Some(TimeView::of(one.last_at, now)),
-                action: "Look at them",
-                url: "/account/history",
-                other: NOT_ME,
-                ..simple(
-                    "warn",
-                    "alert",
-                    format!("{} failed attempts to sign in: was it you?", one.count),
-                    &match &one.address {
-                        Some(address) => format!("The last one came from {address}."),
-                        None => "It is not known where they came from.".to_owned(),
+            Advice::FailedAttempts(one) => {
+                let (title, detail) = strangers_words(one);
+                Self {
+                    at: Some(TimeView::of(one.last_at, now)),
+                    action: "Look at them",
+                    url: match (&one.unfamiliar, one.blocked) {
+                        (Some(_), _) => UNUSUAL,
+                        (None, true) => BLOCKED,
+                        (None, false) => FAILED,
                     },
+                    other: NOT_ME,
+                    own: own("failures", one.last_at.millis().to_string()),
+                    ..simple("warn", "alert", title, &detail)
+                }
+            }
+            Advice::ReplaceDevice => Self {
+                action: "Set up a new phone",
+                url: paths::ACCOUNT_TWO_FACTOR_RECOVERED,
+                ..simple(
+                    "info",
+                    "phone",
+                    "You signed in with a backup code".into(),
+                    "Lost your phone? Set up a new one in its place. If you still have it, there is \
+                     nothing to do.",
                 )
             },
             Advice::TurnOnTwoFactor => Self {

@@ -15,7 +15,7 @@ use crate::store::applications::{Foothold, GrantedScope};
 use crate::web::error::PageError;
 use crate::web::session::{Browser, SignedIn};
 use crate::web::shell::{self, Shell};
-use crate::web::views::TimeView;
+use crate::web::views::{TimeView, place_of};
 use crate::{paths, user_agent};
 
 /// As many browsers are shown; the others are counted.
@@ -46,6 +46,7 @@ struct ScopeView {
 struct SessionView {
     device: Option<String>,
     address: Option<String>,
+    place: Option<String>,
     latest: TimeView,
     is_this: bool,
     is_live: bool,
@@ -65,9 +66,9 @@ pub(super) async fn get(
     let footholds = connected.footholds.iter().take(MOST_BROWSERS);
     let content = ApplicationPage {
         shell: Shell::of(&user),
-        face: Face::of(&connected, now),
+        face: Face::of(&app, &connected, now),
         scopes: connected.scopes.iter().filter_map(|scope| scope_view(scope, now)).collect(),
-        sessions: footholds.map(|one| session_view(one, &session.id, now)).collect(),
+        sessions: footholds.map(|one| session_view(&app, one, &session.id, now)).collect(),
         more_sessions: connected.footholds.len().saturating_sub(MOST_BROWSERS),
         offline_since: connected.offline_since().map(|at| TimeView::of(at, now)),
         list_url: paths::ACCOUNT_APPLICATIONS,
@@ -81,10 +82,11 @@ fn scope_view(scope: &GrantedScope, now: Timestamp) -> Option<ScopeView> {
     Some(ScopeView { words, since: TimeView::of(scope.granted_at, now) })
 }
 
-fn session_view(foothold: &Foothold, here: &str, now: Timestamp) -> SessionView {
+fn session_view(app: &App, foothold: &Foothold, here: &str, now: Timestamp) -> SessionView {
     SessionView {
         device: foothold.user_agent.as_deref().and_then(user_agent::describe),
         address: foothold.address.clone().filter(|address| !address.is_empty()),
+        place: place_of(&app.geoip, foothold.address.as_deref()),
         latest: TimeView::of(foothold.latest_at, now),
         is_this: foothold.session_id == here,
         is_live: foothold.session_is_live(now),

@@ -16,7 +16,7 @@ use crate::web::error::PageError;
 use crate::web::parameters::of_query;
 use crate::web::session::{Browser, SignedIn};
 use crate::web::shell::{self, Shell};
-use crate::web::views::{ApplicationView, TimeView};
+use crate::web::views::{ApplicationView, TimeView, place_of};
 
 /// As many stand on one page.
 const PAGE: usize = 15;
@@ -59,6 +59,7 @@ pub(super) struct Face {
     connected: TimeView,
     last_used: TimeView,
     last_used_address: Option<String>,
+    last_used_place: Option<String>,
     /// Whether that address is of the person's own device, not of a server.
     on_device: bool,
     browsers: usize,
@@ -66,8 +67,9 @@ pub(super) struct Face {
 }
 
 impl Face {
-    pub(super) fn of(connected: &Connected, now: Timestamp) -> Self {
+    pub(super) fn of(app: &App, connected: &Connected, now: Timestamp) -> Self {
         let metadata = &connected.client.metadata;
+        let address = connected.consent.last_used_address.as_deref();
         let uri = metadata.client_uri.as_deref().and_then(|uri| url::Url::parse(uri).ok());
         let live = connected.footholds.iter().filter(|one| one.session_is_live(now));
         Self {
@@ -77,7 +79,8 @@ impl Face {
             disabled: connected.client.disabled_at.is_some(),
             connected: TimeView::of(connected.consent.granted_at, now),
             last_used: TimeView::of(connected.consent.last_used_at, now),
-            last_used_address: connected.consent.last_used_address.clone(),
+            last_used_address: address.map(str::to_owned),
+            last_used_place: place_of(&app.geoip, address),
             on_device: metadata.is_public(),
             browsers: live.count(),
             offline: connected.offline_since().is_some(),
@@ -106,7 +109,8 @@ pub(super) async fn get(
     let total = all.len();
     let found: Vec<_> = all.into_iter().filter(|one| fits(one, &query)).collect();
     let now = app.clock.now();
-    let rows = found.iter().skip((page - 1) * PAGE).take(PAGE).map(|one| row(one, now)).collect();
+    let shown = found.iter().skip((page - 1) * PAGE).take(PAGE);
+    let rows = shown.map(|one| row(&app, one, now)).collect();
     let at = |page: usize| {
         let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
         format!("{}?search={query}&page={page}", paths::ACCOUNT_APPLICATIONS)
@@ -150,7 +154,7 @@ fn fits(connected: &Connected, query: &str) -> bool {
         .any(|text| text.to_lowercase().contains(&query))
 }
 
-fn row(connected: &Connected, now: Timestamp) -> Row {
+fn row(app: &App, connected: &Connected, now: Timestamp) -> Row {
     let mut scopes: Vec<_> = connected
         .scopes
         .iter()
@@ -162,6 +166,6 @@ fn row(connected: &Connected, now: Timestamp) -> Row {
         url: paths::application(&connected.consent.id),
         revoke_url: paths::revoke_application(&connected.consent.id),
         scopes,
-        face: Face::of(connected, now),
+        face: Face::of(app, connected, now),
     }
 }

@@ -61,6 +61,8 @@ const TABLE: &[(&str, &str, Words)] = &[
     ("confirmed", "failed", Warn("Somebody here could not confirm to be you", "alert", None)),
     ("confirmed", "blocked", Warn("Somebody here could not confirm to be you", "alert", None)),
     ("confirmed", "", Nothing("what it was for is told by itself")),
+    ("sign_in_recognized", "", Say("You said that a sign-in was yours", "check", Some("device"))),
+    ("failures_recognized", "", Say("You said that failed attempts were yours", "check", None)),
     ("protect_begun", "", Say("You began to secure your account", "shield", None)),
     ("application_connected", "", Say("{application} was connected", "link", None)),
     ("application_widened", "", Say("{application} may do more", "link", None)),

@@ -43,10 +43,11 @@ struct Onward {
 }
 
 /// The pages that ask for a proof, by how their paths begin, as the navigation calls them.
-const CALLED: [(&str, &str); 8] = [
+const CALLED: [(&str, &str); 9] = [
     ("/account/password", "Password"),
     ("/account/two-factor", "Two-factor"),
     ("/account/sessions", "Active sessions"),
+    ("/account/history", "Sign-in history"),
     ("/account/applications", "Applications"),
     ("/account/profile", "Profile"),
     ("/account/data", "Your data"),

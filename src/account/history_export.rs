@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::account::csv::cell;
@@ -13,14 +14,16 @@ use crate::account::sign_in_view::{self, Attempt, Status};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::attempts::KEPT_A_DAY;
-use crate::identity::familiarity::HISTORY;
-use crate::store::events::{self, Event};
+use crate::identity::familiarity::{HISTORY, Habits};
+use crate::paths;
+use crate::store::events;
 use crate::store::failure_counts;
 use crate::store::sign_ins::{self, Search, Which};
-use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
-use crate::web::parameters::of_query;
-use crate::web::session::{SignedIn, whereabouts};
+use crate::web::here::Here;
+use crate::web::session::{Browser, SignedIn};
+use crate::web::shell::{self, Shell};
+use crate::web::sudo::{ConfirmedForm, Kept, RecentlySignedIn};
 
 /// Of successes, failures and blocked attempts each so many stand in a file at most.
 const MOST: i64 = 10_000;
@@ -40,40 +43,88 @@ const COLUMNS: [&str; 12] = [
     "attempts",
 ];
 
-/// Gives the whole history as a file.
+#[derive(Serialize)]
+struct HistoryExportPage {
+    #[serde(flatten)]
+    shell: Shell,
+    action: &'static str,
+    history_url: &'static str,
+    format: &'static str,
+}
+
+/// A kind of file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
+}
+
+impl Format {
+    /// By its name; CSV where none is given.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "" | "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+/// The page that a download comes back to once its sender has confirmed.
 pub(super) async fn get(
     State(app): State<Arc<App>>,
-    signed_in: SignedIn,
-    ClientAddress(address): ClientAddress,
-    headers: HeaderMap,
-    uri: Uri,
+    SignedIn { user, .. }: SignedIn,
+    kept: Kept,
+    browser: Browser,
 ) -> Result<Response, PageError> {
-    let query = of_query(&uri).map_err(|_| PageError::BadLink)?;
-    let (kind, ending) = match query.once("format").map_err(|_| PageError::BadLink)? {
-        None | Some("csv") => ("text/csv; charset=utf-8; header=present", "csv"),
-        Some("json") => ("application/json", "json"),
-        Some(_) => return Err(PageError::BadLink),
+    let format = Format::named(kept.get("format").unwrap_or_default()).unwrap_or(Format::Csv);
+    let content = HistoryExportPage {
+        shell: Shell::of(&user),
+        action: paths::ACCOUNT_HISTORY_EXPORT,
+        history_url: paths::ACCOUNT_HISTORY,
+        format: format.name(),
     };
-    let attempts = collect(&app, &signed_in).await?;
-    let from = whereabouts(&app, &headers, address);
-    let event = Event {
-        user_id: Some(signed_in.user.id.clone()),
-        session_id: Some(signed_in.session.id.clone()),
-        actor: Some(signed_in.user.id.clone()),
-        address: Some(from.address),
-        user_agent: Some(from.user_agent),
-        details: json!({ "what": "sign-in history", "format": ending }),
-        ..app.event("data_exported")
-    };
+    shell::page(&app, &browser, &user, "account/history_export.html").render(&app, &content)
+}
+
+/// Gives the whole history as a file.
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    here: Here,
+    ConfirmedForm { who, form }: ConfirmedForm,
+) -> Result<Response, PageError> {
+    let format = Format::named(form.text("format"))
+        .ok_or(PageError::BadForm("There is no file of that kind."))?;
+    let attempts = collect(&app, &who).await?;
+    let details = json!({ "what": "sign-in history", "format": format.name() });
+    let event = here.act(&who.user, &who.session).event(&app, "data_exported", details);
     let mut db = app.store.write().await?;
     events::record(&mut db, &event).await?;
     db.commit().await?;
     let now = app.clock.now();
-    let body = if ending == "csv" { csv(&attempts) } else { as_json(&attempts, now)? };
+    let body = match format {
+        Format::Csv => csv(&attempts),
+        Format::Json => as_json(&attempts, now)?,
+    };
     let day: String = now.to_string().chars().take(10).collect();
-    let disposition = format!("attachment; filename=\"sign-in-history-{day}.{ending}\"");
+    let name = format.name();
+    let disposition = format!("attachment; filename=\"sign-in-history-{day}.{name}\"");
     let headers = [
-        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_TYPE, format.media_type().to_owned()),
         (header::CONTENT_DISPOSITION, disposition),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
@@ -81,22 +132,23 @@ pub(super) async fn get(
 }
 
 /// All attempts, the newest first. Each kind is fetched by itself, so that none crowds out another.
-async fn collect(app: &App, signed_in: &SignedIn) -> Result<Vec<Attempt>, PageError> {
-    let user_id = &signed_in.user.id;
+async fn collect(app: &App, who: &RecentlySignedIn) -> Result<Vec<Attempt>, PageError> {
+    let user_id = &who.user.id;
     let since = app.clock.now() - HISTORY;
     let mut events = Vec::new();
-    let counts = {
+    let (counts, habits) = {
         let mut db = app.store.read().await?;
         for which in [Which::Successful, Which::Failed, Which::Blocked] {
             let before = (Timestamp::from_millis(i64::MAX), "");
             let search = Search { user_id, which, since, before, limit: MOST };
             events.extend(sign_ins::list(&mut db, search).await?);
         }
-        failure_counts::list_over(&mut db, user_id, since, KEPT_A_DAY).await?
+        let counts = failure_counts::list_over(&mut db, user_id, since, KEPT_A_DAY).await?;
+        (counts, Habits::read(&mut db, user_id, app.clock.now()).await?)
     };
     let names = sign_in_view::names(app, &events).await?;
-    let here = &signed_in.session.id;
-    let kept = events.iter().map(|event| Attempt::of(app, event, &names, here));
+    let here = &who.session.id;
+    let kept = events.iter().map(|event| Attempt::of(app, event, &names, here, &habits));
     let mut attempts: Vec<_> =
         counts.iter().map(|count| Attempt::beyond(app, count)).chain(kept).collect();
     attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.at));

@@ -7,6 +7,7 @@ mod happenings;
 mod password;
 mod password_check;
 mod protect;
+mod recognized;
 mod security;
 
 mod appearance;
@@ -51,6 +52,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route(paths::ACCOUNT, get(account))
         .route(paths::ACCOUNT_SECURITY, get(security::get))
         .route(paths::ACCOUNT_PROTECT, get(protect::get).post(protect::post))
+        .route(paths::ACCOUNT_RECOGNIZED, get(recognized::get).post(recognized::post))
         .route(paths::ACCOUNT_CONFIRM, get(confirm::get).post(confirm::post))
         .route(paths::ACCOUNT_PASSWORD, get(password::get).post(password::post))
         .route(paths::ACCOUNT_PASSWORD_CHECK, post(password_check::post))
@@ -78,13 +80,14 @@ fn about_oneself() -> Router<Arc<App>> {
 /// Where a person is signed in, and was.
 fn about_sessions() -> Router<Arc<App>> {
     let end_others = get(session_end::ask_others).post(session_end::end_others);
+    let export = get(history_export::get).post(history_export::post);
     Router::new()
         .route(paths::ACCOUNT_SESSIONS, get(sessions::get))
         .route(paths::ACCOUNT_SESSION_END, get(session_end::ask).post(session_end::end))
         .route(paths::ACCOUNT_SESSIONS_END_OTHERS, end_others)
         .route(paths::ACCOUNT_DEVICE_FORGET, get(device_forget::ask).post(device_forget::forget))
         .route(paths::ACCOUNT_HISTORY, get(history::get))
-        .route(paths::ACCOUNT_HISTORY_EXPORT, get(history_export::get))
+        .route(paths::ACCOUNT_HISTORY_EXPORT, export)
         .route(paths::ACCOUNT_CHANGES, get(changes::get))
 }
 

@@ -8,32 +8,28 @@ use serde::Serialize;
 
 use crate::account::advice::{AdviceView, facts};
 use crate::account::changes::{self, Change};
-use crate::account::happenings::SignInView;
+use crate::account::happenings::{FailuresView, SignInView};
 use crate::account::show;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::identity::advice::advise;
+use crate::identity::advice::{Asked, Trail, advise};
 use crate::paths;
 use crate::protocol::scope::Scope;
 use crate::store::backup_codes::{self, BackupCode};
 use crate::store::clients::ClientRecord;
 use crate::store::consents::{self, Consent};
 use crate::store::credentials::{self, PasswordCredential};
-use crate::store::events::Event;
-use crate::store::{recent_events, sessions};
+use crate::store::sessions;
 use crate::user_agent;
 use crate::web::error::PageError;
+use crate::web::here::Here;
 use crate::web::session::{Browser, SignedIn};
 use crate::web::shell::Shell;
 use crate::web::views::{ApplicationView, TimeView};
 
-/// How far back the overview looks.
-const LOOKS_BACK: std::time::Duration = std::time::Duration::from_hours(90 * 24);
-/// Attempts that are read to find out what is unusual …
-const READ_SIGN_INS: i64 = 50;
-/// … those that are shown …
+/// So many sign-ins are shown …
 const SHOWN_SIGN_INS: usize = 5;
-/// … and how much else is: the rest is one link away.
+/// … and so much else: the rest is one link away.
 const SHOWN_OTHERS: usize = 3;
 
 #[derive(Serialize)]
@@ -41,11 +37,13 @@ struct Overview {
     #[serde(flatten)]
     shell: Shell,
     advice: Vec<AdviceView>,
+    recognize_action: &'static str,
     password_set: Option<TimeView>,
     two_factor: TwoFactorView,
     session: SessionView,
     other_sessions: usize,
     sign_ins: Vec<SignInView>,
+    failures: Option<FailuresView>,
     applications: Vec<ConnectedApplication>,
     application_count: usize,
     changes: Vec<Change>,
@@ -81,21 +79,22 @@ pub(super) struct Known {
     pub(super) password: Option<PasswordCredential>,
     pub(super) two_factor: bool,
     pub(super) codes: Vec<BackupCode>,
-    pub(super) sign_ins: Vec<Event>,
+    pub(super) trail: Trail,
     other_sessions: usize,
     allowed: Vec<(Consent, Scope)>,
 }
 
 async fn known(app: &App, signed_in: &SignedIn, now: Timestamp) -> Result<Known, PageError> {
     let SignedIn { session, user } = signed_in;
-    let since = now - LOOKS_BACK;
     let mut db = app.store.read().await?;
     let open = sessions::list(&mut db, &user.id).await?;
+    let password = credentials::find(&mut db, &user.id).await?;
+    let password_set_at = password.as_ref().map(|one| one.set_at);
     Ok(Known {
-        password: credentials::find(&mut db, &user.id).await?,
+        password,
         two_factor: credentials::has_second_factor(&mut db, &user.id).await?,
         codes: backup_codes::list(&mut db, &user.id).await?,
-        sign_ins: recent_events::sign_ins(&mut db, &user.id, since, READ_SIGN_INS).await?,
+        trail: Trail::read(&mut db, &Asked { session, password_set_at, now }).await?,
         other_sessions: open.iter().filter(|one| one.is_live(now) && one.id != session.id).count(),
         allowed: consents::list(&mut db, &user.id).await?,
     })
@@ -106,6 +105,7 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     signed_in: SignedIn,
     browser: Browser,
+    here: Here,
 ) -> Result<Response, PageError> {
     let now = app.clock.now();
     let known = known(&app, &signed_in, now).await?;
@@ -118,8 +118,9 @@ pub(super) async fn get(
         }
     }
     let content = Overview {
-        shell: Shell::of(user),
+        shell: Shell::of(user).done(done(here.query("done"))),
         advice: advice.iter().map(|one| AdviceView::of(one, now)).collect(),
+        recognize_action: paths::ACCOUNT_RECOGNIZED,
         password_set: known.password.map(|password| TimeView::of(password.set_at, now)),
         two_factor: TwoFactorView {
             on: known.two_factor,
@@ -133,18 +134,23 @@ pub(super) async fn get(
             last_active: TimeView::of(session.last_active_at, now),
         },
         other_sessions: known.other_sessions,
-        sign_ins: known
-            .sign_ins
-            .iter()
-            .take(SHOWN_SIGN_INS)
-            .map(|event| SignInView::of(&app, event, now))
-            .collect(),
+        sign_ins: last_sign_ins(&app, &known.trail, &session.id, now),
+        failures: FailuresView::of(&known.trail.failures, now),
         applications,
         application_count: known.allowed.len(),
         changes: changes::newest(&app, &user.id, SHOWN_OTHERS).await?,
         protect_url: paths::ACCOUNT_PROTECT,
     };
     show(&app, &browser, user, "account/security.html", &content)
+}
+
+fn last_sign_ins(app: &App, trail: &Trail, session_id: &str, now: Timestamp) -> Vec<SignInView> {
+    let last = trail.successes.iter().take(SHOWN_SIGN_INS);
+    last.map(|event| SignInView::of(app, event, session_id, now)).collect()
+}
+
+fn done(word: &str) -> Option<&'static str> {
+    (word == "recognized").then_some("Thank you. You will not be asked about that again.")
 }
 
 fn connected(

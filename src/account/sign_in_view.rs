@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::attempts::KEPT_A_DAY;
-use crate::identity::familiarity::Reason;
+use crate::identity::familiarity::{Habits, Reason};
 use crate::identity::sign_in::PENDING_TTL;
 use crate::store::StoreError;
 use crate::store::events::Event;
@@ -91,8 +91,14 @@ pub(super) fn place_of(app: &App, event: &Event) -> Option<String> {
 }
 
 impl Attempt {
-    /// The attempt that `event` tells of.
-    pub(super) fn of(app: &App, event: &Event, names: &Names, session_id: &str) -> Self {
+    /// The attempt that `event` tells of, held against what is usual.
+    pub(super) fn of(
+        app: &App,
+        event: &Event,
+        names: &Names,
+        session_id: &str,
+        habits: &Habits,
+    ) -> Self {
         let method = event.details.get("method").and_then(Value::as_str).unwrap_or_default();
         let open = app.clock.now().since(event.at) < PENDING_TTL;
         let (status, title, warning) = words(&event.outcome, method, open);
@@ -111,7 +117,7 @@ impl Attempt {
             place: place_of(app, event),
             country: text("country"),
             application,
-            unusual: Reason::of(&event.details).into_iter().map(Reason::words).collect(),
+            unusual: habits.judge(event).into_iter().map(Reason::words).collect(),
             current: event.session_id.as_deref() == Some(session_id),
             count: 1,
         }

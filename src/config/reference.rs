@@ -75,7 +75,7 @@ pub const KEYS: &[Key] = &[
     key("oidc.legacy_flows", "Implicit and hybrid response types, for relying parties that still need them."),
     key("mail.transport", "smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST (STARTTLS, which must work unless HOST is this machine), or file://FOLDER to keep mails as .eml files. See docs/mail.md."),
     key("mail.from", "The sender of every mail, as in Name <id@example.com>."),
-    unset("geoip.database", "\"/usr/share/GeoIP/GeoLite2-City.mmdb\"", "An MMDB file with countries or cities; without it the embedded country table is used."),
+    unset("geoip.database", "\"/usr/share/GeoIP/GeoLite2-City.mmdb\"", "An MMDB file with countries or cities; without it the embedded country table is used. A new city, or a journey too fast to be made, is noticed only with cities and their positions."),
     key("branding.name", "What the provider calls itself to people."),
     unset("branding.logo", "\"/etc/latchkey/logo.svg\"", "An image for the pages."),
     key("branding.primary_color", "The accent color of the pages as #rrggbb."),

@@ -3,6 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::*;
+use mmdb::Value;
+
+#[path = "../../tests/it/support/mmdb.rs"]
+mod mmdb;
 
 fn built_in() -> Geoip {
     Geoip::open(&Settings::default()).unwrap()
@@ -80,94 +84,16 @@ fn what_cannot_be_told_is_unknown() {
     }
 }
 
-/// A value of an MMDB file.
-enum Value {
-    Text(&'static str),
-    Double(f64),
-    Map(Vec<(&'static str, Value)>),
-    Number(u16),
-    /// Of 32 bits.
-    Long(u16),
-    /// Of 64 bits.
-    Longer(u16),
-    /// Of nothing.
-    List,
-}
-
-impl Value {
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Text(text) if text.len() < 29 => {
-                out.push(0x40 | u8::try_from(text.len()).unwrap());
-                out.extend(text.as_bytes());
-            }
-            Self::Text(text) => {
-                out.extend([0x5d, u8::try_from(text.len() - 29).unwrap()]);
-                out.extend(text.as_bytes());
-            }
-            Self::Double(number) => {
-                out.push(0x68);
-                out.extend(number.to_be_bytes());
-            }
-            Self::Number(number) => {
-                out.push(0xa2);
-                out.extend(number.to_be_bytes());
-            }
-            Self::Long(number) => {
-                out.push(0xc2);
-                out.extend(number.to_be_bytes());
-            }
-            Self::Longer(number) => {
-                out.extend([0x02, 0x02]);
-                out.extend(number.to_be_bytes());
-            }
-            Self::List => out.extend([0x00, 0x04]),
-            Self::Map(members) => {
-                out.push(0xe0 | u8::try_from(members.len()).unwrap());
-                for (name, value) in members {
-                    Value::Text(name).write(out);
-                    value.write(out);
-                }
-            }
-        }
-    }
-}
-
-/// A file of one record: that of `network/24`.
-fn file(network: Ipv4Addr, record: &Value) -> Vec<u8> {
-    const NODES: u16 = 24;
-    let mut bytes = Vec::new();
-    for depth in 0..NODES {
-        let next = if depth + 1 == NODES { NODES + 16 } else { depth + 1 };
-        let taken = (network.to_bits() >> (31 - u32::from(depth))) & 1 == 1;
-        for side in [false, true] {
-            let pointer = if side == taken { next } else { NODES };
-            bytes.extend(&u32::from(pointer).to_be_bytes()[1..]);
-        }
-    }
-    bytes.extend([0; 16]);
-    record.write(&mut bytes);
-    bytes.extend(b"\xab\xcd\xefMaxMind.com");
-    let metadata = Value::Map(vec![
-        ("binary_format_major_version", Value::Number(2)),
-        ("binary_format_minor_version", Value::Number(0)),
-        ("build_epoch", Value::Longer(1)),
-        ("database_type", Value::Text("Test")),
-        ("description", Value::Map(Vec::new())),
-        ("ip_version", Value::Number(4)),
-        ("languages", Value::List),
-        ("node_count", Value::Long(NODES)),
-        ("record_size", Value::Number(24)),
-    ]);
-    metadata.write(&mut bytes);
-    bytes
-}
-
 fn opened(bytes: &[u8]) -> anyhow::Result<Geoip> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("places.mmdb");
     std::fs::write(&path, bytes).unwrap();
     Geoip::open(&Settings { database: Some(path) })
+}
+
+/// A file of one record: that of `network/24`.
+fn file(network: Ipv4Addr, record: &Value) -> Vec<u8> {
+    mmdb::file(&[(network, record)])
 }
 
 const NETWORK: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 0);

@@ -19,6 +19,7 @@ pub mod password_change;
 pub mod people;
 pub mod profile;
 pub mod protect;
+pub mod recognition;
 pub mod recovery;
 pub mod rehash;
 pub mod removal;

@@ -18,7 +18,7 @@ use crate::web::form::PageForm;
 use crate::web::page::{Page, see_other};
 use crate::web::session::{Browser, SignedIn, whereabouts};
 use crate::web::steps::Onward;
-use crate::web::views::{AccountView, TimeView};
+use crate::web::views::{AccountView, TimeView, place_of};
 
 /// Where one goes on from a link, which may be opened in any browser.
 const ONWARD: Onward = Onward::Page(paths::ACCOUNT_SECURITY);
@@ -32,6 +32,7 @@ struct NotMePage {
     account: AccountView,
     device: Option<String>,
     address: Option<String>,
+    place: Option<String>,
     signed_in: TimeView,
     over: bool,
 }
@@ -51,6 +52,7 @@ pub(super) async fn get(
         account: AccountView::of(&user),
         device: user_agent::describe(&session.user_agent),
         address: Some(session.address.clone()).filter(|address| !address.is_empty()),
+        place: place_of(&app.geoip, Some(&session.address)),
         signed_in: TimeView::of(session.created_at, now),
         over: !session.is_live(now),
     };

@@ -5,27 +5,6 @@ use crate::clock::Timestamp;
 use super::events::Event;
 use super::{Db, StoreError};
 
-/// A person's newest attempts to sign in. A right password that still owed its code is no attempt
-/// of its own: what came of the code is.
-pub async fn sign_ins(
-    db: &mut Db,
-    user_id: &str,
-    since: Timestamp,
-    limit: i64,
-) -> Result<Vec<Event>, StoreError> {
-    let events = sqlx::query_as(
-        "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, outcome, \
-         details, request_id, attempt FROM events WHERE user_id = $1 AND at >= $2 AND kind = 'sign_in' \
-         AND outcome <> 'second factor needed' ORDER BY at DESC, id DESC LIMIT $3",
-    )
-    .bind(user_id)
-    .bind(since)
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
-    Ok(events)
-}
-
 /// A person's newest events whose kind begins with `prefix`.
 pub async fn of_kind(
     db: &mut Db,
@@ -42,6 +21,29 @@ pub async fn of_kind(
     .bind(user_id)
     .bind(since)
     .bind(prefix)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(events)
+}
+
+/// What a person said of attempts to sign in: that a sign-in was theirs, or failures were.
+pub async fn answers(
+    db: &mut Db,
+    user_id: &str,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    // The two kinds that are excluded anyway are named for the index of the changes.
+    let events = sqlx::query_as(
+        "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, outcome, \
+         details, request_id, attempt FROM events WHERE user_id = $1 AND at >= $2 \
+         AND kind <> 'sign_in' AND kind <> 'application_authorized' \
+         AND kind IN ('sign_in_recognized', 'failures_recognized') \
+         ORDER BY at DESC, id DESC LIMIT $3",
+    )
+    .bind(user_id)
+    .bind(since)
     .bind(limit)
     .fetch_all(db)
     .await?;

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 
 use super::events::Event;
+use super::row::record;
 use super::{Db, StoreError};
 
 /// Which attempts to list.
@@ -17,8 +18,10 @@ pub enum Which {
     Failed,
     /// Those that were not looked at, or were right and yet refused.
     Blocked,
-    /// Those that were not as usual.
+    /// Those that led in and were not as usual.
     Unusual,
+    /// Right passwords that no code followed, typed where it was not as usual.
+    HalfWay,
 }
 
 /// Attempts on one account.
@@ -66,11 +69,11 @@ pub async fn list(db: &mut Db, search: Search<'_>) -> Result<Vec<Event>, StoreEr
         Which::Blocked => search!("outcome IN ('blocked', 'locked')"),
         // Within JSON a quote of somebody else's is written with a backslash, so that only our
         // own member can look like this.
-        Which::Unusual => search!(
-            "outcome IN ('successful', 'second factor needed') \
-             AND details LIKE '%\"unusual\":[\"%' \
-             AND (outcome = 'successful' OR NOT EXISTS (SELECT 1 FROM events done \
-             WHERE done.attempt = events.attempt AND done.outcome = 'successful'))"
+        Which::Unusual => search!("outcome = 'successful' AND details LIKE '%\"unusual\":[\"%'"),
+        Which::HalfWay => search!(
+            "outcome = 'second factor needed' AND details LIKE '%\"unusual\":[\"%' \
+             AND NOT EXISTS (SELECT 1 FROM events done \
+             WHERE done.attempt = events.attempt AND done.outcome = 'successful')"
         ),
     };
     let events = sqlx::query_as(sql)
@@ -82,6 +85,54 @@ pub async fn list(db: &mut Db, search: Search<'_>) -> Result<Vec<Event>, StoreEr
         .fetch_all(db)
         .await?;
     Ok(events)
+}
+
+/// One attempt of a person's own history.
+pub async fn find(db: &mut Db, user_id: &str, id: &str) -> Result<Option<Event>, StoreError> {
+    let event = sqlx::query_as(
+        "SELECT id, at, kind, user_id, client_id, session_id, actor, address, user_agent, outcome, \
+         details, request_id, attempt FROM events \
+         WHERE id = $1 AND user_id = $2 AND kind = 'sign_in'",
+    )
+    .bind(id)
+    .bind(user_id)
+    .fetch_optional(db)
+    .await?;
+    Ok(event)
+}
+
+/// A way in which a person signed in, and when first.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// When first.
+    pub at: Timestamp,
+    /// With what.
+    pub user_agent: Option<String>,
+    /// From where, among what else was written down.
+    pub details: serde_json::Value,
+}
+
+record!(Way in "events" by user_agent { at, user_agent, details as json });
+
+/// The different ways of a person's newest `limit` sign-ins since `since`: few, however many
+/// sign-ins there are.
+pub async fn ways(
+    db: &mut Db,
+    user_id: &str,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<Way>, StoreError> {
+    let ways = sqlx::query_as(
+        "SELECT MIN(at) AS at, user_agent, details FROM (SELECT at, user_agent, details FROM events \
+         WHERE user_id = $1 AND kind = 'sign_in' AND outcome = 'successful' AND at >= $2 \
+         ORDER BY at DESC, id DESC LIMIT $3) AS newest GROUP BY user_agent, details",
+    )
+    .bind(user_id)
+    .bind(since)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(ways)
 }
 
 /// How many attempts went wrong after `since`; counts no further than `limit`.

@@ -20,14 +20,15 @@ fn face(application: &Value) -> Value {
     json!({
         "application": application, "publisher": "print.example", "first_party": false,
         "disabled": false, "connected": moment("2 months ago"), "last_used": moment("yesterday"),
-        "last_used_address": "203.0.113.9", "on_device": false, "browsers": 2, "offline": true,
+        "last_used_address": "203.0.113.9",
+        "last_used_place": "Vienna, Austria", "on_device": false, "browsers": 2, "offline": true,
     })
 }
 
 /// What an application shows of which nothing is known.
 fn bare_face() -> Value {
     let little = json!({
-        "publisher": null, "last_used_address": null, "browsers": 0, "offline": false,
+        "publisher": null, "last_used_address": null, "last_used_place": null, "browsers": 0, "offline": false,
     });
     with(&face(&bare()), &little)
 }
@@ -76,7 +77,7 @@ fn list() -> Vec<Sample> {
 fn one() -> Vec<Sample> {
     let scope = |scope, title, icon| json!({ "scope": scope, "title": title, "detail": "And what it means.", "icon": icon, "since": moment("2 months ago") });
     let session = |device: Value, address: Value, is_this: bool, is_live: bool| {
-        json!({ "device": device, "address": address, "latest": moment("yesterday"),
+        json!({ "device": device, "address": address, "place": Value::Null, "latest": moment("yesterday"),
             "is_this": is_this, "is_live": is_live })
     };
     let usual = with(

@@ -72,6 +72,17 @@ impl Device {
     }
 }
 
+/// The words for `header` without a version, which changes while the device stays the same; `None`
+/// when nothing can be told.
+#[must_use]
+pub fn family(header: &str) -> Option<String> {
+    let device = Device::of(header);
+    let unversioned = |browser: String| {
+        browser.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').trim_end().to_owned()
+    };
+    Device { browser: device.browser.map(unversioned), ..device }.words()
+}
+
 /// The words for `header`; `None` when nothing can be told.
 #[must_use]
 pub fn describe(header: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::geoip::{Geoip, UNKNOWN};
 use crate::store::clients::ClientRecord;
 use crate::store::users::User;
 
@@ -70,6 +71,14 @@ impl AccountView {
             email_verified: user.email_verified_at.is_some(),
         }
     }
+}
+
+/// Where an address most likely is, as pages show it beside the address; `None` when nothing can be
+/// told.
+#[must_use]
+pub fn place_of(geoip: &Geoip, address: Option<&str>) -> Option<String> {
+    let words = geoip.place(address?).words;
+    Some(words).filter(|words| words != UNKNOWN)
 }
 
 /// An instant as pages show it: how long ago, with the exact time for who wants it.

@@ -69,6 +69,7 @@ const MATRIX: &[(&str, [Sees; 3])] = {
         (paths::ACCOUNT_PASSWORD, [Login, Page, Page]),
         (paths::ACCOUNT_PASSWORD_CHECK, [NotForThem; 3]),
         (paths::ACCOUNT_PROTECT, [Login, Page, Page]),
+        (paths::ACCOUNT_RECOGNIZED, [Login, Elsewhere, Elsewhere]),
         // They have just proven who they are.
         (paths::ACCOUNT_CONFIRM, [Login, Elsewhere, Elsewhere]),
         (paths::ACCOUNT_APPLICATIONS, [Login, Page, Page]),

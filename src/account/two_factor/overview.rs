@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::done;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::identity::two_factor::{self, MAX_AUTHENTICATORS};
+use crate::identity::two_factor::{self, MAX_AUTHENTICATORS, is_by_backup_code};
 use crate::secret::sha256;
 use crate::store::backup_codes::{self, BackupCode};
 use crate::store::credentials::{self, TotpCredential};
@@ -140,12 +140,6 @@ pub(super) async fn post(
     }
     two_factor::mark_saved(&app, &user).await?;
     Ok(done("saved"))
-}
-
-/// Whether a session began with a backup code.
-pub(super) fn is_by_backup_code(amr: &str) -> bool {
-    let has = |method| amr.split(' ').any(|one| one == method);
-    has("mfa") && !has("otp")
 }
 
 fn what_was_done(uri: &Uri) -> Option<&'static str> {

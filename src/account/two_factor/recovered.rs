@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::overview::{FEW, is_by_backup_code};
+use super::overview::FEW;
 use crate::app::App;
+use crate::identity::two_factor::is_by_backup_code;
 use crate::paths;
 use crate::store::{backup_codes, credentials};
 use crate::web::error::PageError;

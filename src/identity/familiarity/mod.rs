@@ -1,7 +1,10 @@
 //! Whether a sign-in is like this person's others, or unusual for them.
 //!
 //! Judged against their successful sign-ins of the last 90 days, the last fifty at most; the
-//! judgement is written down with the attempt and never changes afterwards.
+//! judgement is written down with the attempt and never changes afterwards. What fails is judged by
+//! [`Habits`], and only when it is shown.
+
+mod habits;
 
 use std::time::Duration;
 
@@ -14,6 +17,8 @@ use crate::identity::sessions::Whereabouts;
 use crate::secret::sha256;
 use crate::store::sign_ins::{self, Search, Which};
 use crate::store::{Db, StoreError, devices};
+
+pub use habits::Habits;
 
 /// How long attempts stay in the history.
 pub const HISTORY: Duration = Duration::from_hours(24 * 90);
@@ -94,6 +99,12 @@ impl Reason {
     #[must_use]
     pub fn is_told(self) -> bool {
         matches!(self, Self::NewCountry | Self::NewDevice | Self::ImpossibleTravel)
+    }
+
+    /// Whether it is about where the person is: a browser or a place that is not one of theirs.
+    #[must_use]
+    pub fn is_elsewhere(self) -> bool {
+        self.is_told() || self == Self::NewCity
     }
 
     /// The reasons that were written down with an attempt.

@@ -124,6 +124,13 @@ fn proof(factor: Factor, attempt: String, at: crate::clock::Timestamp) -> Proof 
     Proof { method, attempt: Some(attempt), amr: amr.into(), acr: ACR_MFA.into(), at }
 }
 
+/// Whether a session began with a backup code, by its authentication methods.
+#[must_use]
+pub fn is_by_backup_code(amr: &str) -> bool {
+    let has = |method| amr.split(' ').any(|one| one == method);
+    has("mfa") && !has("otp")
+}
+
 /// Tells the person if it was a backup code. That the sign-in succeeded is recorded with the
 /// session that it opens.
 async fn welcome(

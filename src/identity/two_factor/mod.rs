@@ -13,7 +13,7 @@ mod trust;
 use serde_json::Value;
 
 pub use backup_codes::{Typed, mark_saved, renew};
-pub use check::{Attempt, Factor, SecondFactor, accept, check_code, person};
+pub use check::{Attempt, Factor, SecondFactor, accept, check_code, is_by_backup_code, person};
 pub use claim::{Claim, Confirmed, Done, NAME_LENGTH};
 pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Within, begin, confirm};
 pub use policy::is_required;

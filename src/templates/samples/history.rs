@@ -57,9 +57,19 @@ fn history() -> Vec<Sample> {
         "attempts": attempts(), "filtered": false, "flooded": false,
         "older_url": "/account/history?show=all&after=1.2.3", "newest_url": null,
     });
+    let export = json!({
+        "account": alice(), "sign_out_action": "/logout", "done": null,
+        "action": "/account/history/export", "history_url": "/account/history", "format": "csv",
+    });
     let name = hostile().get("name").cloned().unwrap_or_default();
     let strange = with(&attempt(), &json!({ "application": name, "place": name, "device": name }));
     vec![
+        sample("account/history_export.html", "spreadsheet", export.clone()),
+        sample(
+            "account/history_export.html",
+            "program",
+            with(&export, &json!({ "format": "json" })),
+        ),
         sample("account/history.html", "usual", page.clone()),
         sample(
             "account/history.html",

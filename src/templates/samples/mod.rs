@@ -225,9 +225,10 @@ fn recovery() -> Vec<Sample> {
     let waiting = json!({ "request": "r", "to": "", "application": printer(), "cancel": true });
     let session = json!({
         "action": "/not-me/sample", "account": alice(), "device": "Firefox 145 on Linux",
-        "address": "192.0.2.7", "signed_in": moment("2 hours ago"), "over": false,
+        "address": "192.0.2.7", "place": "Vienna, Austria",
+        "signed_in": moment("2 hours ago"), "over": false,
     });
-    let bare = json!({ "device": null, "address": null, "over": true });
+    let bare = json!({ "device": null, "address": null, "place": null, "over": true });
     vec![
         sample("sign_in/recover.html", "ask", ask.clone()),
         told("sent", "sent"),

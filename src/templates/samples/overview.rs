@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Sample, alice, hostile, moment, nameless, printer, sample, with};
+use super::{Sample, alice, bare, hostile, moment, nameless, printer, sample, with};
 
 pub(super) fn all() -> Vec<Sample> {
     let mut samples = overview();
@@ -19,7 +19,8 @@ fn shell() -> Value {
 fn advice(tone: &str, title: &str, detail: &str, other: &Value) -> Value {
     json!({
         "tone": tone, "icon": "alert", "title": title, "detail": detail, "action": "Look at it",
-        "url": "/account/history", "at": moment("yesterday"), "other": other,
+        "url": "/account/history?show=unusual", "at": moment("yesterday"), "other": other,
+        "own": if other.is_null() { Value::Null } else { json!({ "about": "sign_in", "which": "01j" }) },
     })
 }
 
@@ -38,9 +39,9 @@ fn overview() -> Vec<Sample> {
         "applications": [connected(&hostile(), &Value::Null)],
         "advice": [advice("bad", &"Long".repeat(30), "<script>alert(1)</script>", &Value::Null)],
     });
-    let bare = json!({
+    let little = json!({
         "account": nameless(), "other_sessions": 0, "applications": [], "application_count": 0,
-        "sign_ins": [], "changes": [], "password_set": null,
+        "sign_ins": [], "failures": null, "changes": [], "password_set": null,
         "session": {
             "device": null, "address": null, "signed_in": moment("just now"),
             "last_active": moment("just now"),
@@ -50,7 +51,7 @@ fn overview() -> Vec<Sample> {
         sample("account/security.html", "in good shape", usual.clone()),
         sample("account/security.html", "advice", with(&usual, &pressing)),
         sample("account/security.html", "hostile", with(&usual, &strangers)),
-        sample("account/security.html", "bare", with(&usual, &bare)),
+        sample("account/security.html", "bare", with(&usual, &little)),
     ]
 }
 
@@ -65,26 +66,28 @@ fn connected(application: &Value, last_used: &Value) -> Value {
 /// An account with nothing to do.
 fn usual() -> Value {
     let wiki = with(&printer(), &json!({ "name": "Wiki", "host": "wiki.example" }));
-    let attempt = |outcome: &str, word: &str, unusual: Value| {
+    let sign_in = |current: bool, unusual: Value| {
         json!({
             "at": moment("3 hours ago"), "device": "Firefox 145 on Linux",
-            "from": "Zurich, Switzerland (approximate)", "outcome": outcome, "word": word, "unusual": unusual,
+            "from": "Zurich, Switzerland (approximate)", "current": current, "unusual": unusual,
         })
     };
     let usual = json!({
-        "advice": [], "password_set": moment("2 months ago"), "other_sessions": 2,
+        "advice": [], "recognize_action": "/account/security/recognized",
+        "password_set": moment("2 months ago"), "other_sessions": 2,
         "two_factor": { "on": true, "codes_made": 10, "codes_left": 8 },
         "session": {
             "device": "Firefox 145 on Linux", "address": "192.0.2.7",
             "signed_in": moment("2 hours ago"), "last_active": moment("just now"),
         },
         "sign_ins": [
-            attempt("good", "Signed in", json!([])), attempt("bad", "Failed", json!([])),
-            attempt("good", "Signed in", json!(["a new country", "an unfamiliar device"])),
-            attempt("blocked", "Blocked", json!([])),
+            sign_in(true, json!([])), sign_in(false, json!([])),
+            sign_in(false, json!(["new country", "new browser or device"])),
         ],
+        "failures": { "failed": "12", "blocked": "100 or more", "last": moment("2 hours ago") },
         "applications": [
             connected(&printer(), &moment("yesterday")), connected(&wiki, &Value::Null),
+            connected(&bare(), &Value::Null),
         ],
         "application_count": 5,
         "changes": [

@@ -16,12 +16,19 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     (paths::ACCOUNT_EMAIL, &[("email", "mallory@evil.example")]),
     (paths::ACCOUNT_APPEARANCE, &[("theme", "dark")]),
     (paths::ACCOUNT_EXPORT, &[]),
+    (paths::ACCOUNT_HISTORY_EXPORT, &[("format", "csv")]),
+    (paths::ACCOUNT_RECOGNIZED, &[("about", "failures"), ("which", "1")]),
     (paths::ACCOUNT_REMOVE, &[("username", "alice")]),
     (paths::ACCOUNT_KEEP, &[]),
 ];
 
 /// Those of them that need a fresh proof.
-const WEIGHTY: [&str; 3] = [paths::ACCOUNT_EMAIL, paths::ACCOUNT_EXPORT, paths::ACCOUNT_REMOVE];
+const WEIGHTY: [&str; 4] = [
+    paths::ACCOUNT_EMAIL,
+    paths::ACCOUNT_EXPORT,
+    paths::ACCOUNT_HISTORY_EXPORT,
+    paths::ACCOUNT_REMOVE,
+];
 
 /// The record of this person.
 pub async fn user(latchkey: &Latchkey, id: &str) -> User {

@@ -80,7 +80,7 @@ async fn an_application_shows_what_it_may_do_and_where_it_is() {
     assert!(page.says("At app.example"), "no publisher is made up: {page}");
     assert!(page.says("See your email address"), "{page}");
     assert!(page.says("Also while you are away"), "{page}");
-    assert!(page.says("from its server at 127.0.0.1"), "{page}");
+    assert!(page.says("from its server: Local network · 127.0.0.1"), "{page}");
     let logos = page.attributes("img.face", "src");
     assert_eq!(logos, [paths::logo_of("other")], "a logo comes from our own origin");
 
@@ -167,7 +167,7 @@ async fn a_program_on_the_persons_device_is_not_called_a_server() {
     let spa = stage.latchkey.client(clients::spa()).await;
     stage.grant(&Ask::of(&spa)).await;
     let page = list(&mut stage).await;
-    assert!(page.says("from 127.0.0.1"), "{page}");
+    assert!(page.says("from Local network · 127.0.0.1"), "{page}");
 }
 
 #[tokio::test]

@@ -275,7 +275,7 @@ async fn the_history_can_be_taken_away_as_a_file() {
     let mut browser = latchkey.browser();
     sign_in(&mut browser, &alice).await;
     let page = browser.open(paths::ACCOUNT_HISTORY).await;
-    let csv = browser.open(page.link("CSV for spreadsheets").as_str()).await;
+    let csv = browser.submit(&page, "CSV for spreadsheets").await.page();
     let header = |page: &Page, name: &str| page.headers[name].to_str().expect("ASCII").to_owned();
     assert_eq!(header(&csv, "content-type"), "text/csv; charset=utf-8; header=present");
     let attachment = "attachment; filename=\"sign-in-history-2026-03-02.csv\"";
@@ -286,14 +286,55 @@ async fn the_history_can_be_taken_away_as_a_file() {
     assert!(lines[0].starts_with("time,result,what,method,address,"), "{lines:?}");
     assert!(lines[1].starts_with("2026-03-02T09:01:00Z,successful,Signed in,Password,127.0.0.1"));
     assert!(lines[2].contains(",'=cmd|' /C calc'!A0,"), "no formula: {lines:?}");
-    let json = browser.open(page.link("JSON").as_str()).await;
+    let json = browser.submit(&page, "JSON").await.page();
     assert_eq!(header(&json, "content-type"), "application/json");
     let file: Value = serde_json::from_str(&json.body).expect("JSON");
     assert_eq!(file["sign_ins"].as_array().map(Vec::len), Some(2));
     assert_eq!(file["sign_ins"][1]["result"], "failed");
     assert_eq!(file["sign_ins"][1]["user_agent"], "=cmd|' /C calc'!A0");
-    let odd = browser.open(&format!("{}?format=exe", paths::ACCOUNT_HISTORY_EXPORT)).await;
-    assert_eq!(odd.status, 400);
+    let mut odd = page.submission("JSON");
+    for (name, value) in &mut odd.fields {
+        if name == "format" {
+            "exe".clone_into(value);
+        }
+    }
+    assert_eq!(browser.send(&page, odd).await.page().status, 400);
     let changes = browser.open(paths::ACCOUNT_CHANGES).await;
     assert_eq!(changes.text().matches("Your data was downloaded").count(), 2, "{changes}");
+}
+
+#[tokio::test]
+async fn the_file_is_given_only_after_a_fresh_proof_and_then_without_a_detour() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let mut browser = latchkey.browser();
+    sign_in(&mut browser, &alice).await;
+    latchkey.pass(6 * MINUTE);
+    let page = browser.open(paths::ACCOUNT_HISTORY).await;
+    let page = browser.submit(&page, "JSON").await.page();
+    assert_eq!(page.url.path(), paths::ACCOUNT_CONFIRM, "{page}");
+    let page = page.fill("password", PASSWORD);
+    let page = browser.submit(&page, "Confirm").await.page();
+    assert_eq!(page.url.path(), paths::ACCOUNT_HISTORY_EXPORT, "{page}");
+    assert_eq!(page.texts(".button.primary"), ["JSON"], "what was asked for stands out");
+    let file = browser.submit(&page, "JSON").await.page();
+    assert_eq!(file.headers["content-type"].to_str().expect("ASCII"), "application/json");
+    let changes = browser.open(paths::ACCOUNT_CHANGES).await;
+    assert_eq!(changes.text().matches("Your data was downloaded").count(), 1, "{changes}");
+}
+
+#[tokio::test]
+async fn a_flood_is_called_one_also_while_it_is_blocked() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    let mut browser = latchkey.browser();
+    sign_in(&mut browser, &alice).await;
+    for _ in 0..20 {
+        latchkey.pass_seconds(1);
+        sign_in_with(&mut latchkey.browser(), "alice", "wrong").await;
+    }
+    let failed = only(&mut browser, "failed").await.len();
+    assert_eq!((failed, only(&mut browser, "blocked").await.len()), (10, 10), "by default");
+    let page = browser.open(paths::ACCOUNT_HISTORY).await;
+    assert!(page.says("Somebody may be guessing"), "{page}");
 }

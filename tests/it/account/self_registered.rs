@@ -51,6 +51,8 @@ async fn a_person_is_told_that_nobody_vouches_for_it() {
     let page = stage.browser.open(paths::ACCOUNT_APPLICATIONS).await;
     assert_eq!(page.texts(".badge.warn"), ["Registered itself"], "{page}");
     assert!(page.says("Says it is published by calendar.example"), "{page}");
+    let overview = stage.browser.open(paths::ACCOUNT_SECURITY).await;
+    assert_eq!(overview.texts("#applications .badge"), ["Registered itself"], "{overview}");
     let page = stage.browser.open(page.link("Calendar").as_str()).await;
     assert!(page.says(WARNING) && page.says("Registered itself"), "{page}");
     assert!(page.says("Says it is published by calendar.example"), "{page}");

@@ -235,6 +235,9 @@ async fn a_lost_phone_is_replaced_after_a_backup_code() {
     let (lost, codes) = latchkey.turn_on(&mut browser).await;
     let (mut other, owed) = latchkey.owing(&alice).await;
     let page = latchkey.use_backup_code(&mut other, &owed, &codes[0]).await;
+    let overview = other.open(paths::ACCOUNT_SECURITY).await;
+    assert!(overview.says("You signed in with a backup code"), "{overview}");
+    assert_eq!(overview.link("Set up a new phone").path(), paths::ACCOUNT_TWO_FACTOR_RECOVERED);
     let page = other.open(page.link("Set up a new phone").as_str()).await;
     assert_eq!(page.heading(), "Set up a new phone");
     let new = Phone::scan(&page);
@@ -244,6 +247,8 @@ async fn a_lost_phone_is_replaced_after_a_backup_code() {
     let page = other.submit(&page, "Replace the old one").await.page();
     assert!(page.says("took the place of the old one") && !page.says("Pixel"), "{page}");
     assert!(page.says("9 of your codes"), "{page}");
+    let overview = other.open(paths::ACCOUNT_SECURITY).await;
+    assert!(!overview.says("You signed in with a backup code"), "{overview}");
     let (mut third, owed) = latchkey.owing(&alice).await;
     let page = lost.answer(&latchkey, &mut third, owed).await;
     assert_eq!(page.status, 422, "the lost phone signs nobody in");

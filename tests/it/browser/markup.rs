@@ -157,11 +157,9 @@ impl Scene {
     /// Every page of the account, with the ids that are there, as another browser finds them.
     async fn account(&self) {
         for (_, pattern) in routes::all() {
-            if pattern.starts_with("/account") && !pattern.contains('{') {
-                let file = pattern.ends_with("/export") && pattern.contains("history");
-                if !file && pattern != paths::ACCOUNT_PASSWORD_CHECK {
-                    self.visit(&pattern).await;
-                }
+            let is_page = pattern.starts_with("/account") && !pattern.contains('{');
+            if is_page && pattern != paths::ACCOUNT_PASSWORD_CHECK {
+                self.visit(&pattern).await;
             }
         }
         for list in

@@ -124,7 +124,7 @@ async fn s_143_a_flood_of_failures_pushes_nothing_out_and_stays_small() {
     assert!(failures[0].contains("Wrong password, 19900 more times that day"), "{failures:?}");
     let page = browser.open(paths::ACCOUNT_HISTORY).await;
     assert!(page.says("Somebody may be guessing"), "{page}");
-    let file = browser.open(&format!("{}?format=csv", paths::ACCOUNT_HISTORY_EXPORT)).await;
+    let file = browser.submit(&page, "CSV for spreadsheets").await.page();
     assert_eq!(file.body.matches(",successful,").count(), 1);
     let counted: usize = file
         .body
@@ -254,7 +254,8 @@ async fn s_181_every_event_of_a_request_names_it_and_where_it_came_from() {
     let mut browser = latchkey.browser();
     sign_in_with(&mut browser, "alice", "wrong").await;
     sign_in(&mut browser, &alice).await;
-    browser.open(paths::ACCOUNT_HISTORY_EXPORT).await;
+    let history = browser.open(paths::ACCOUNT_HISTORY).await;
+    browser.submit(&history, "CSV for spreadsheets").await.page();
     let logout = browser.open(paths::LOGOUT).await;
     browser.submit(&logout, "Sign out").await.page();
     let events = trail(&latchkey).await;

@@ -28,6 +28,8 @@ pub struct Browser {
     visited: Vec<Url>,
     /// What it says it is.
     pub user_agent: String,
+    /// Where it is, as a proxy tells it (`X-Forwarded-For`).
+    pub address: Option<String>,
 }
 
 /// Where a visit ended.
@@ -77,6 +79,7 @@ impl Browser {
             issuer: Url::parse(issuer).expect("the issuer is a URL"),
             visited: Vec::new(),
             user_agent: CHROMIUM.to_owned(),
+            address: None,
         }
     }
 
@@ -196,6 +199,9 @@ impl Browser {
         let foreign_post = step.site == Site::Foreign && step.method != Method::GET;
         if let Some(cookies) = self.cookies().header(&step.url, foreign_post) {
             request = request.header(COOKIE, cookies);
+        }
+        if let Some(address) = &self.address {
+            request = request.header("x-forwarded-for", address);
         }
         if let Some(origin) = &step.origin {
             request = request.header(ORIGIN, origin);

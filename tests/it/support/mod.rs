@@ -15,6 +15,7 @@ pub mod flow;
 pub mod forge;
 pub mod happenings;
 pub mod mails;
+pub mod mmdb;
 pub mod oracles;
 pub mod page;
 pub mod people;

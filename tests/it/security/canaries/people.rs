@@ -47,6 +47,7 @@ impl Stage {
             "/",
             paths::ACCOUNT,
             paths::ACCOUNT_SECURITY,
+            paths::ACCOUNT_RECOGNIZED,
             paths::WELL_KNOWN_CHANGE_PASSWORD,
             paths::ACCOUNT_DATA,
             paths::ACCOUNT_HISTORY,
@@ -94,7 +95,12 @@ impl Stage {
     pub async fn people_look_after_themselves(&mut self) {
         let mut emma = self.person("emma");
         let mut browser = self.signed_in(&emma).await;
-        for path in [paths::ACCOUNT_PROFILE, paths::ACCOUNT_APPEARANCE, paths::ACCOUNT_EXPORT] {
+        for path in [
+            paths::ACCOUNT_PROFILE,
+            paths::ACCOUNT_APPEARANCE,
+            paths::ACCOUNT_EXPORT,
+            paths::ACCOUNT_HISTORY_EXPORT,
+        ] {
             let page = browser.open(path).await;
             let told = send(&mut browser, &page).await;
             // The copy of all that is held; a page has the tokens of its forms.
@@ -146,6 +152,8 @@ impl Stage {
         for _ in 0..3 {
             self.signed_in(user).await;
         }
+        let asked = browser.open(paths::ACCOUNT_SECURITY).await;
+        browser.submit(&asked, "It was me").await.page();
         let list = browser.open(paths::ACCOUNT_SESSIONS).await;
         let ends = list.attributes("a[href$='/end']", "href");
         let other = ends.last().expect("another session");
