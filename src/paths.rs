@@ -31,6 +31,8 @@ pub const LOGIN_TWO_FACTOR: &str = "/login/two-factor";
 pub const LOGIN_TWO_FACTOR_SET_UP: &str = "/login/two-factor/set-up";
 /// Choosing another password in place of a temporary one, before anything opens.
 pub const LOGIN_CHANGE_PASSWORD: &str = "/login/change-password";
+/// What is wrong with that password, while it is typed.
+pub const LOGIN_CHANGE_PASSWORD_CHECK: &str = "/login/change-password/check";
 /// Which of the accounts to go on with (`prompt=select_account`).
 pub const LOGIN_ACCOUNT: &str = "/login/account";
 /// Signing out.
@@ -39,6 +41,8 @@ pub const LOGOUT: &str = "/logout";
 pub const RECOVER: &str = "/recover";
 /// What such a link opens.
 pub const RECOVER_LINK: &str = "/recover/{token}";
+/// What is wrong with a password that is chosen there, while it is typed.
+pub const RECOVER_LINK_CHECK: &str = "/recover/{token}/check";
 /// What the link in a mail about an unfamiliar sign-in opens.
 pub const NOT_ME: &str = "/not-me/{token}";
 /// What an application asks for.
@@ -210,6 +214,12 @@ pub fn about(path: &str, id: &str) -> String {
 #[must_use]
 pub fn recover_link(token: &str) -> String {
     format!("/recover/{token}")
+}
+
+/// Where that page's script asks what is wrong with a password.
+#[must_use]
+pub fn recover_link_check(token: &str) -> String {
+    format!("/recover/{token}/check")
 }
 
 /// The page that calls a sign-in somebody else's by this token.

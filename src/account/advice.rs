@@ -51,6 +51,7 @@ pub(super) fn facts(known: &Known, signed_in: &SignedIn, now: Timestamp) -> Fact
     let left = known.codes.iter().filter(|code| code.used_at.is_none()).count();
     Facts {
         two_factor: known.two_factor,
+        codes_blocked: known.two_factor && known.codes_blocked,
         codes_made: known.codes.len(),
         codes_left: i64::try_from(left).unwrap_or(i64::MAX),
         codes_saved: known.codes.iter().any(|code| code.saved_at.is_some()),
@@ -160,6 +161,18 @@ impl AdviceView {
                     "alert",
                     format!("This account will be removed on {}", TimeView::of(*at, now).day()),
                     "Until then you can call it off. Afterwards nothing of it can be brought back.",
+                )
+            },
+            Advice::CodesBlocked => Self {
+                action: "Set the app up anew",
+                url: "/account/two-factor/set-up?replace=1",
+                other: NOT_ME,
+                ..simple(
+                    "bad",
+                    "alert",
+                    "Your app’s codes are blocked".into(),
+                    "Too many wrong ones were typed in a row. Have a backup code ready: with it \
+                     you can set the app up anew.",
                 )
             },
             Advice::UnusualSignIn(one) => Self {

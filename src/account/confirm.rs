@@ -32,27 +32,33 @@ struct ConfirmPage<'a> {
     onward: &'static str,
     asks_for_code: bool,
     error: Option<String>,
-    cancel_url: &'static str,
+    recover_url: String,
+    cancel_url: String,
 }
 
-/// Where to go on, and what that is called.
+/// Where to go on, what that is called, and where it was asked for.
 struct Onward {
     kept: String,
     address: String,
     words: &'static str,
+    back: &'static str,
 }
 
-/// The pages that ask for a proof, by how their paths begin, as the navigation calls them.
-const CALLED: [(&str, &str); 9] = [
-    ("/account/password", "Password"),
-    ("/account/two-factor", "Two-factor"),
-    ("/account/sessions", "Active sessions"),
-    ("/account/history", "Sign-in history"),
-    ("/account/applications", "Applications"),
-    ("/account/profile", "Profile"),
-    ("/account/data", "Your data"),
-    ("/account/security", "your account"),
-    ("/admin", "Administration"),
+/// The pages from which a proof is asked for, none of which asks for one itself, and how the
+/// navigation calls them. What asks for one has a path that begins with theirs; of several the first
+/// counts.
+const CALLED: [(&str, &str); 11] = [
+    (paths::ACCOUNT_PASSWORD, "Password"),
+    (paths::ACCOUNT_TWO_FACTOR, "Two-factor"),
+    (paths::ACCOUNT_SESSIONS, "Active sessions"),
+    (paths::ACCOUNT_HISTORY, "Sign-in history"),
+    (paths::ACCOUNT_APPLICATIONS, "Applications"),
+    (paths::ACCOUNT_EMAIL, "Profile"),
+    (paths::ACCOUNT_PROFILE, "Profile"),
+    (paths::ACCOUNT_EXPORT, "Your data"),
+    (paths::ACCOUNT_REMOVE, "Your data"),
+    (paths::ACCOUNT_DATA, "Your data"),
+    (paths::ACCOUNT_SECURITY, "your account"),
 ];
 
 impl Onward {
@@ -73,14 +79,22 @@ impl Onward {
                     kept: id.to_owned(),
                     address: back_to(&path, id),
                     words: called.map_or("what you were doing", |(_, words)| words),
+                    back: called.map_or(paths::ACCOUNT_SECURITY, |(page, _)| page),
                 }
             }
             _ => Self {
                 kept: String::new(),
                 address: paths::ACCOUNT_SECURITY.to_owned(),
                 words: "your account",
+                back: paths::ACCOUNT_SECURITY,
             },
         })
+    }
+
+    /// Where cancelling leads: the page that the person came from, with what they typed there.
+    fn cancel_url(&self) -> String {
+        let to_a_form = self.address.strip_prefix(self.back).is_some_and(|at| at.starts_with('?'));
+        if to_a_form { self.address.clone() } else { self.back.to_owned() }
     }
 }
 
@@ -119,7 +133,8 @@ async fn show(
         onward: onward.words,
         asks_for_code: confirm::asks_for_code(app, &user.id).await?,
         error: error.map(|refusal| refusal.sentence),
-        cancel_url: paths::ACCOUNT_SECURITY,
+        recover_url: format!("{}?to={}", paths::RECOVER, onward.back),
+        cancel_url: onward.cancel_url(),
     };
     let mut response = page.render(app, &content)?;
     add_retry_after(&mut response, retry_after);
@@ -155,7 +170,8 @@ impl Refusal {
         let minutes = wait.as_secs().div_ceil(60).max(1);
         let unit = if minutes == 1 { "minute" } else { "minutes" };
         let sentence = format!(
-            "Too many wrong tries. Try again in {minutes} {unit}, or sign out and sign in again."
+            "Too many wrong tries. Try again in {minutes} {unit}. If you forgot your password, choose \
+             a new one by mail."
         );
         Self { status: StatusCode::TOO_MANY_REQUESTS, sentence, retry_after: Some(wait) }
     }

@@ -12,7 +12,6 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::account::confirm::{Refusal, add_retry_after};
-use crate::account::password_check::{RuleView, rules, sentence};
 use crate::app::App;
 use crate::hashing::HashingError;
 use crate::identity::confirm::{self, Attempt, Confirmation};
@@ -26,6 +25,7 @@ use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
+use crate::web::password_rules::{RuleView, rules, sentence};
 use crate::web::session::{Browser, SignedIn, give_session, whereabouts};
 use crate::web::shell::{self, Shell};
 use crate::web::sudo::is_fresh;
@@ -40,6 +40,7 @@ struct PasswordPage {
     shell: Shell,
     action: &'static str,
     check_url: &'static str,
+    recover_url: String,
     guide: bool,
     guide_url: &'static str,
     asks_for_code: bool,
@@ -114,6 +115,7 @@ async fn show(
         shell: Shell::of(user),
         action: paths::ACCOUNT_PASSWORD,
         check_url: paths::ACCOUNT_PASSWORD_CHECK,
+        recover_url: format!("{}?to={}", paths::RECOVER, paths::ACCOUNT_PASSWORD),
         guide: shown.guide,
         guide_url: paths::ACCOUNT_PROTECT,
         asks_for_code,

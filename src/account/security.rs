@@ -13,6 +13,7 @@ use crate::account::show;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::advice::{Asked, Trail, advise};
+use crate::identity::two_factor;
 use crate::paths;
 use crate::protocol::scope::Scope;
 use crate::store::backup_codes::{self, BackupCode};
@@ -78,6 +79,7 @@ struct ConnectedApplication {
 pub(super) struct Known {
     pub(super) password: Option<PasswordCredential>,
     pub(super) two_factor: bool,
+    pub(super) codes_blocked: bool,
     pub(super) codes: Vec<BackupCode>,
     pub(super) trail: Trail,
     other_sessions: usize,
@@ -93,6 +95,7 @@ async fn known(app: &App, signed_in: &SignedIn, now: Timestamp) -> Result<Known,
     Ok(Known {
         password,
         two_factor: credentials::has_second_factor(&mut db, &user.id).await?,
+        codes_blocked: two_factor::are_codes_blocked(&mut db, &user.id).await?,
         codes: backup_codes::list(&mut db, &user.id).await?,
         trail: Trail::read(&mut db, &Asked { session, password_set_at, now }).await?,
         other_sessions: open.iter().filter(|one| one.is_live(now) && one.id != session.id).count(),

@@ -1,5 +1,6 @@
 //! `latchkey serve`, `migrate`, `check` and `event`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,18 +11,19 @@ use crate::app::App;
 use crate::cli::{refuse_problems, say};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::identity::people::{self, PeopleError};
 use crate::secret::Random;
 use crate::server::{Provider, Shutdown};
 use crate::store::Store;
 use crate::store::events::{self, Event};
-use crate::{identity::people, telemetry};
+use crate::telemetry;
 
 /// What can be asked of the audit trail.
 #[derive(Debug, Subcommand)]
 pub enum EventCommand {
     /// Print events, one JSON object a line, oldest first
     List {
-        /// Only those of this person
+        /// Only those of this person: an id, user name or e-mail address; the id of one who was removed
         #[arg(long)]
         user: Option<String>,
         /// Only those since this instant (RFC 3339) or this long ago (`2h`, `7d`)
@@ -80,45 +82,89 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     }
 }
 
-/// Prints the audit trail.
-pub async fn events(app: &Arc<App>, command: &EventCommand) -> anyhow::Result<()> {
-    const PAGE: i64 = 500;
-    let EventCommand::List { user, since, follow } = command;
-    let user_id = match user {
-        Some(user) => Some(people::find(app, user).await?.id),
-        None => None,
-    };
-    let since = match since {
-        Some(since) => instant(since, app.clock.now())?,
-        None => Timestamp::from_millis(0),
-    };
-    let mut after = (since, String::new());
-    loop {
-        let page = {
-            let mut db = app.store.read().await?;
-            events::list_after(&mut db, (after.0, &after.1), PAGE).await?
-        };
-        if let Some(last) = page.last() {
+/// How far behind the newest event another one may still come to light: its time is taken before
+/// it is committed, and the clocks of nodes differ.
+const LATE: Duration = Duration::from_secs(30);
+
+/// The trail as it is printed: each event once, also one that is committed behind others.
+struct Trail {
+    /// From where on it is read again.
+    from: Timestamp,
+    /// What was printed from there on.
+    shown: BTreeSet<(Timestamp, String)>,
+    /// Whose events are wanted; everybody's without one.
+    user_id: Option<String>,
+}
+
+impl Trail {
+    /// Prints what was not printed before.
+    async fn go_on(&mut self, app: &App) -> anyhow::Result<()> {
+        const PAGE: i64 = 500;
+        let mut after = (self.from, String::new());
+        loop {
+            let page = {
+                let mut db = app.store.read().await?;
+                events::list_after(&mut db, (after.0, &after.1), PAGE).await?
+            };
+            let Some(last) = page.last() else { return Ok(()) };
             after = (last.at, last.id.clone());
-        }
-        let more = i64::try_from(page.len()).unwrap_or(0) == PAGE;
-        for event in page {
-            if user_id.is_none() || event.user_id == user_id {
-                say(&serde_json::to_string(&printed(&event))?)?;
-            }
-        }
-        if !more && !follow {
-            return Ok(());
-        }
-        if !more {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(500)) => {}
-                interrupted = tokio::signal::ctrl_c() => {
-                    return interrupted.context("waiting for events");
+            let full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
+            for event in page {
+                let new = self.shown.insert((event.at, event.id.clone()));
+                if new && (self.user_id.is_none() || event.user_id == self.user_id) {
+                    say(&serde_json::to_string(&printed(&event))?)?;
                 }
+            }
+            // A node whose clock is ahead must not hide what the others write.
+            self.from = self.from.max(after.0.min(app.clock.now()) - LATE);
+            self.shown = self.shown.split_off(&(self.from, String::new()));
+            if !full {
+                return Ok(());
             }
         }
     }
+}
+
+/// Prints the audit trail.
+pub async fn events(app: &Arc<App>, command: &EventCommand) -> anyhow::Result<()> {
+    let EventCommand::List { user, since, follow } = command;
+    let user_id = match user {
+        Some(user) => Some(whose(app, user).await?),
+        None => None,
+    };
+    let from = match since {
+        Some(since) => instant(since, app.clock.now())?,
+        None => Timestamp::from_millis(0),
+    };
+    let mut trail = Trail { from, shown: BTreeSet::new(), user_id };
+    loop {
+        trail.go_on(app).await?;
+        if !follow {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            interrupted = tokio::signal::ctrl_c() => {
+                return interrupted.context("waiting for events");
+            }
+        }
+    }
+}
+
+/// The id of the person with this id, user name or e-mail address; also of one who was removed, as
+/// long as the trail tells of them by their id.
+async fn whose(app: &App, who: &str) -> anyhow::Result<String> {
+    let unknown = match people::find(app, who).await {
+        Ok(user) => return Ok(user.id),
+        Err(unknown @ PeopleError::Unknown(_)) => unknown,
+        Err(other) => return Err(other.into()),
+    };
+    let about = events::Filter { user_id: Some(who), since: None, before: None, limit: 1 };
+    let mut db = app.store.read().await?;
+    if events::list(&mut db, about).await?.is_empty() {
+        return Err(unknown).context("for somebody who was removed, give the id");
+    }
+    Ok(who.to_owned())
 }
 
 fn instant(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {

@@ -32,7 +32,7 @@ pub enum Command {
         #[arg(long)]
         reason: String,
     },
-    /// Unlock an account
+    /// Unlock an account, also one that too many wrong passwords or codes have closed
     Unlock {
         /// Who
         name: String,

@@ -13,7 +13,7 @@ use crate::hashing::{HashingError, Verdict};
 use crate::identity::lockout::{self, Admission};
 use crate::identity::password;
 use crate::identity::sessions::{Proof, Whereabouts};
-use crate::identity::two_factor::{self, Factor};
+use crate::identity::two_factor::{self, By, Factor};
 use crate::notices::{self, Notice, Source};
 use crate::protocol::next_step::ACR_MFA;
 use crate::store::events::{self, Event};
@@ -145,7 +145,9 @@ async fn factors(app: &App, db: &mut Db, attempt: &Attempt<'_>) -> anyhow::Resul
         let (amr, acr) = (session.amr.clone(), session.acr.clone());
         return Ok(Some(Proof { amr, acr, at: session.auth_time, ..Proof::password(now) }));
     }
-    let Some(factor) = two_factor::accept(app, db, &attempt.user.id, attempt.code).await? else {
+    let by =
+        By { user: attempt.user, session_id: Some(&session.id), whereabouts: attempt.whereabouts };
+    let Some(factor) = two_factor::accept(app, db, &by, attempt.code).await? else {
         return Ok(None);
     };
     let amr = match factor {

@@ -6,12 +6,9 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::acts::Act;
-use crate::store::authorizations::Authorization;
-use crate::store::held::{self, HeldConsent};
+use crate::store::held::{self, HeldAuthorization, HeldConsent};
 use crate::store::users::User;
-use crate::store::{
-    Db, StoreError, authorizations, backup_codes, clients, credentials, devices, events,
-};
+use crate::store::{Db, StoreError, backup_codes, clients, credentials, events};
 
 /// Each table about people: the member of the export that holds it, or why none does (in
 /// parentheses).
@@ -57,7 +54,7 @@ async fn everything(app: &App, db: &mut Db, user: &User) -> Result<Value, StoreE
         "browsers": browsers(db, user).await?,
         "sessions": sessions(db, user).await?,
         "applications": applications(db, user).await?,
-        "authorizations": allowed(&authorizations::list_for_user(db, &user.id).await?),
+        "authorizations": allowed(&held::authorizations(db, &user.id).await?),
         "links": links(db, user).await?,
         "events": trail(db, user).await?,
     }))
@@ -119,7 +116,7 @@ async fn two_factor(db: &mut Db, user: &User) -> Result<Value, StoreError> {
 }
 
 async fn browsers(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError> {
-    let known = devices::list(db, &user.id).await?;
+    let known = held::devices(db, &user.id).await?;
     Ok(known
         .iter()
         .map(|one| {
@@ -177,12 +174,12 @@ async fn applications(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError
     Ok(applications)
 }
 
-fn allowed(authorizations: &[Authorization]) -> Vec<Value> {
-    let told = |one: &Authorization| {
+fn allowed(authorizations: &[HeldAuthorization]) -> Vec<Value> {
+    let told = |one: &HeldAuthorization| {
         json!({
             "client_id": one.client_id,
             "session_id": one.session_id,
-            "scope": one.scope.to_string(),
+            "scope": one.scope,
             "resource": one.resource,
             "proven_at": time(one.auth_time),
             "methods": one.amr,

@@ -52,12 +52,13 @@ pub async fn end(
     let now = app.clock.now();
     let mut db = app.store.write().await?;
     // Revocations come first: they wait for one lock, and none may wait while it holds a row.
-    sessions::end(&mut db, &session.id, REASON, now).await?;
-    logout_notices::enqueue(app, &mut db, &user.id, now).await?;
-    for authorization in authorizations::list_for_user(&mut db, &user.id).await? {
-        if authorization.session_id == session.id {
-            authorizations::revoke(&mut db, &authorization.id, REASON, now).await?;
-        }
+    let ended = sessions::end(&mut db, &session.id, REASON, now).await?;
+    authorizations::revoke_for_session(&mut db, &session.id, REASON, now).await?;
+    if ended {
+        logout_notices::enqueue(app, &mut db, &user.id, now).await?;
+    } else {
+        // What had outlived the session is told now; the rest was when it ended.
+        logout_notices::enqueue_revoked(app, &mut db, &user.id, now).await?;
     }
     if links::spend(&mut db, Purpose::NotMe, &sha256(token), now).await?.is_none() {
         return Ok(None);

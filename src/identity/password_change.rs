@@ -17,7 +17,8 @@ use crate::store::links::{self, Purpose};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::store::{
-    Db, StoreError, authorizations, consents, devices, pending_sign_ins, sessions as browsers,
+    Db, StoreError, applications, authorizations, consents, devices, pending_sign_ins,
+    sessions as browsers,
 };
 
 /// What tokens and sessions that end with the old password are told.
@@ -110,10 +111,7 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
 
 /// Ends every application of a person, also those that ask for no consent; says how many.
 async fn end_applications(db: &mut Db, user_id: &str, now: Timestamp) -> Result<u64, StoreError> {
-    let mut clients = BTreeSet::new();
-    for authorization in authorizations::list_for_user(db, user_id).await? {
-        clients.insert(authorization.client_id);
-    }
+    let mut clients = BTreeSet::from_iter(applications::holders(db, user_id, now).await?);
     for (consent, _) in consents::list(db, user_id).await? {
         consents::revoke(db, &consent.id, user_id, REASON, now).await?;
         clients.insert(consent.client_id);

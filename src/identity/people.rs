@@ -16,7 +16,7 @@ use crate::store::credentials::{self, PasswordCredential};
 use crate::store::events::{self, Event};
 use crate::store::links::{self, Purpose};
 use crate::store::users::{self, User};
-use crate::store::{Db, StoreError, authorizations, devices, pending_sign_ins};
+use crate::store::{Db, StoreError, authorizations, devices, factor_failures, pending_sign_ins};
 
 /// A person to be added.
 #[derive(Debug, Default)]
@@ -204,12 +204,14 @@ pub async fn lock(app: &App, who: &str, reason: &str) -> Result<User, PeopleErro
     Ok(user)
 }
 
-/// Unlocks an account. Sessions that the lock ended stay ended.
+/// Unlocks an account, also where too many wrong passwords or codes had closed it. Sessions that
+/// the lock ended stay ended.
 pub async fn unlock(app: &App, who: &str) -> Result<User, PeopleError> {
     let user = find(app, who).await?;
     let mut db = app.store.write().await?;
     users::unlock(&mut db, &user.id, app.clock.now()).await?;
     lockout::reopened(&mut db, &user.id).await?;
+    factor_failures::clear(&mut db, &user.id).await?;
     record(app, &mut db, "user_unlocked", &user.id, json!({})).await?;
     tell(app, &mut db, &user, Notice::AccountUnlocked).await?;
     db.commit().await?;

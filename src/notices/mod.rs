@@ -106,6 +106,8 @@ pub enum Notice<'a> {
     AccountUnlocked,
     /// Many wrong passwords: strangers are shut out for a while.
     SignInBlocked,
+    /// So many wrong codes in a row that those of the person's apps are not taken any more.
+    CodesBlocked,
     /// An address of mail is to be proven; goes to that address.
     EmailVerification {
         /// Where to.

@@ -90,6 +90,7 @@ impl Told {
             | Notice::BackupCodesRenewed
             | Notice::AccountUnlocked
             | Notice::SignInBlocked
+            | Notice::CodesBlocked
             | Notice::RemovalCalledOff => {}
         }
     }
@@ -114,6 +115,7 @@ pub(super) fn templates(notice: &Notice<'_>) -> (&'static str, &'static str) {
         Notice::AccountLocked { .. } => ("mail/account_locked.txt", "mail/account_locked.html"),
         Notice::AccountUnlocked => ("mail/account_unlocked.txt", "mail/account_unlocked.html"),
         Notice::SignInBlocked => ("mail/sign_in_blocked.txt", "mail/sign_in_blocked.html"),
+        Notice::CodesBlocked => ("mail/codes_blocked.txt", "mail/codes_blocked.html"),
         Notice::EmailVerification { .. } => ("mail/email_verification.txt", "mail/email_verification.html"),
         Notice::EmailChanged { .. } => ("mail/email_changed.txt", "mail/email_changed.html"),
         Notice::RemovalPlanned { .. } => ("mail/removal_planned.txt", "mail/removal_planned.html"),

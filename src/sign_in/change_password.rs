@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::new_password::hint;
 use super::two_factor::begin_anew;
 use crate::app::App;
 use crate::identity::temporary_password::{self, Chosen, Owing};
@@ -20,8 +19,9 @@ use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
+use crate::web::password_rules::{Refused, RuleView};
 use crate::web::session::{Browser, SignedIn, add_cookie, whereabouts};
-use crate::web::steps::{Entry, Onward, deny, enter, page_of};
+use crate::web::steps::{Anew, Entry, Onward, deny, enter, page_of};
 use crate::web::views::{AccountView, ApplicationView};
 
 #[derive(Serialize)]
@@ -31,8 +31,10 @@ struct ChangePasswordPage<'a> {
     to: &'a str,
     account: AccountView,
     application: Option<ApplicationView>,
-    error: Option<&'a str>,
-    hint: &'a str,
+    check_url: &'a str,
+    rules: Vec<RuleView>,
+    problems: Vec<String>,
+    error: Option<&'static str>,
     cancel: bool,
 }
 
@@ -47,12 +49,12 @@ pub(super) async fn get(
     let text = |name| query.once(name).ok().flatten().unwrap_or_default();
     let onward = Onward::read(&app, &browser, text("request"), text("to")).await?;
     match owing(&app, &headers).await? {
-        Some(owing) => show(&app, &browser, &onward, (&owing, None)).await,
-        None => Ok(begin_anew(&app, &onward)),
+        Some(owing) => show(&app, &browser, &onward, (&owing, &Refused::default())).await,
+        None => Ok(begin_anew(&app, &onward, Anew::Over)),
     }
 }
 
-async fn owing(app: &App, headers: &HeaderMap) -> Result<Option<Owing>, PageError> {
+pub(super) async fn owing(app: &App, headers: &HeaderMap) -> Result<Option<Owing>, PageError> {
     match cookies::read(app, headers, Name::PendingSignIn) {
         Some(token) => Ok(temporary_password::owing(app, &token).await?),
         None => Ok(None),
@@ -63,11 +65,12 @@ async fn show(
     app: &App,
     browser: &Browser,
     onward: &Onward,
-    (owing, error): (&Owing, Option<&str>),
+    (owing, refused): (&Owing, &Refused),
 ) -> Result<Response, PageError> {
-    let (mut page, client) =
+    let (page, client) =
         page_of(app, browser, "sign_in/change_password.html", onward.pending()).await?;
-    if error.is_some() {
+    let mut page = page.connecting();
+    if refused.error.is_some() {
         page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
     }
     let content = ChangePasswordPage {
@@ -76,8 +79,10 @@ async fn show(
         to: onward.page(),
         account: AccountView::of(&owing.user),
         application: client.as_deref().map(ApplicationView::of),
-        error,
-        hint: hint(app),
+        check_url: paths::LOGIN_CHANGE_PASSWORD_CHECK,
+        rules: refused.rules(app),
+        problems: refused.sentences(),
+        error: refused.error,
         cancel: onward.pending().is_some(),
     };
     page.render(app, &content)
@@ -97,20 +102,21 @@ pub(super) async fn post(
     {
         return Ok(see_other(&deny(&app, pending, None).await?));
     }
-    let Some(owing) = owing(&app, &headers).await? else { return Ok(begin_anew(&app, &onward)) };
-    let again = async |error: &str| show(&app, &form.browser, &onward, (&owing, Some(error))).await;
+    let Some(owing) = owing(&app, &headers).await? else {
+        return Ok(begin_anew(&app, &onward, Anew::Over));
+    };
+    let again =
+        async |refused: Refused| show(&app, &form.browser, &onward, (&owing, &refused)).await;
     let password = form.text("password");
-    if password != form.text("repeat") {
-        return again("The two passwords are not the same. Type both again.").await;
+    if let Some(refused) = Refused::look_at(&app, &owing.user, (password, form.text("repeat"))) {
+        return again(refused).await;
     }
     let whereabouts = whereabouts(&app, &headers, address);
     let chosen = temporary_password::choose(&app, &owing, &password.into(), &whereabouts).await?;
     let hash = match chosen {
         Chosen::Done { hash } => hash,
-        Chosen::Weak(weakness) => {
-            return again(&format!("Choose another password: {weakness}.")).await;
-        }
-        Chosen::Over => return Ok(begin_anew(&app, &onward)),
+        Chosen::Weak(weakness) => return again(Refused::with(weakness)).await,
+        Chosen::Over => return Ok(begin_anew(&app, &onward, Anew::Overtaken)),
         Chosen::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
     };
     let entry = Entry {

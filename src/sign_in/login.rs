@@ -22,7 +22,7 @@ use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
 use crate::web::session::{Browser, SignedIn, add_cookie, whereabouts};
-use crate::web::steps::{Entry, Onward, deny, enter, page_of};
+use crate::web::steps::{Anew, Entry, Onward, deny, enter, page_of};
 use crate::web::views::ApplicationView;
 
 #[derive(Serialize)]
@@ -31,6 +31,7 @@ struct LoginPage<'a> {
     request: &'a str,
     to: &'a str,
     username: &'a str,
+    note: Option<&'static str>,
     error: Option<&'a str>,
     application: Option<ApplicationView>,
     afresh: bool,
@@ -67,7 +68,12 @@ pub(super) async fn get(
         &app,
         &browser,
         &onward,
-        Shown { username: &username, afresh: present.is_some(), error: None },
+        Shown {
+            username: &username,
+            afresh: present.is_some(),
+            note: Anew::read(text("done")).map(Anew::sentence),
+            error: None,
+        },
     )
     .await
 }
@@ -86,6 +92,7 @@ async fn is_done(app: &App, onward: &Onward, here: &SignedIn) -> Result<bool, Pa
 struct Shown<'a> {
     username: &'a str,
     afresh: bool,
+    note: Option<&'static str>,
     error: Option<&'a str>,
 }
 
@@ -104,6 +111,7 @@ async fn show(
         request: onward.request_id(),
         to: onward.page(),
         username: shown.username,
+        note: shown.note,
         error: shown.error,
         application: client.as_deref().map(ApplicationView::of),
         afresh: shown.afresh,
@@ -139,6 +147,7 @@ pub(super) async fn post(
     let refused = Shown {
         username: form.text("username"),
         afresh: signed_in.as_ref().is_some_and(|one| one.user.username == form.text("username")),
+        note: None,
         error: None,
     };
     let outcome = sign_in::sign_in(&app, attempt).await?;
@@ -220,8 +229,7 @@ fn wants_more(onward: &Onward) -> bool {
 async fn owe(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
     let client_id = onward.pending().map(|pending| pending.client_id.as_str());
     let Some(token) = sign_in::owe_second_factor(app, entry, client_id).await? else {
-        // Overtaken by a new password or a lock, as in `enter`.
-        return Ok(see_other(&onward.step(paths::LOGIN)));
+        return Ok(see_other(&Anew::Overtaken.address(onward)));
     };
     let mut response = see_other(&onward.step(paths::LOGIN_TWO_FACTOR));
     let lasts = Some(sign_in::PENDING_TTL);

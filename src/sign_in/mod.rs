@@ -8,6 +8,7 @@ mod login;
 pub mod logout;
 pub mod new_password;
 pub mod not_me;
+mod password_check;
 pub mod recover;
 pub mod select_account;
 pub mod two_factor;
@@ -16,7 +17,7 @@ pub mod two_factor_set_up;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::paths;
@@ -39,6 +40,8 @@ pub fn proving_routes() -> Router<Arc<App>> {
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route(paths::LOGIN_ACCOUNT, get(select_account::get).post(select_account::post))
+        .route(paths::LOGIN_CHANGE_PASSWORD_CHECK, post(password_check::of_sign_in))
+        .route(paths::RECOVER_LINK_CHECK, post(password_check::of_link))
         .route(paths::CONSENT, get(consent::get).post(consent::post))
         .route(paths::NOT_ME, get(not_me::get).post(not_me::post))
         .route(paths::LOGOUT, get(logout::get).post(logout::post))

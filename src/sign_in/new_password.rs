@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::recover::{self, Situation};
 use crate::app::App;
-use crate::config::PasswordPolicy;
 use crate::identity::recovery::{self, Chosen};
 use crate::paths;
 use crate::store::users::User;
@@ -18,6 +17,7 @@ use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::{Page, see_other};
+use crate::web::password_rules::{Refused, RuleView};
 use crate::web::session::{Browser, whereabouts};
 use crate::web::steps::Onward;
 use crate::web::views::AccountView;
@@ -26,11 +26,13 @@ use crate::web::views::AccountView;
 const ONWARD: Onward = Onward::Page(paths::ACCOUNT_SECURITY);
 
 #[derive(Serialize)]
-struct NewPasswordPage<'a> {
+struct NewPasswordPage {
     action: String,
+    check_url: String,
     account: AccountView,
-    error: Option<&'a str>,
-    hint: &'a str,
+    rules: Vec<RuleView>,
+    problems: Vec<String>,
+    error: Option<&'static str>,
 }
 
 /// Shows the form. It changes nothing: mail programs open links before people do.
@@ -40,7 +42,7 @@ pub(super) async fn get(
     browser: Browser,
 ) -> Result<Response, PageError> {
     match recovery::find(&app, &token).await? {
-        Some(user) => show(&app, &browser, &token, &user, None),
+        Some(user) => show(&app, &browser, &token, &user, &Refused::default()),
         None => recover::show(&app, &browser, &ONWARD, Situation::Gone),
     }
 }
@@ -50,32 +52,21 @@ fn show(
     browser: &Browser,
     token: &str,
     user: &User,
-    error: Option<&str>,
+    refused: &Refused,
 ) -> Result<Response, PageError> {
-    let mut page = Page::new("sign_in/new_password.html").forms_of(app, browser);
-    if error.is_some() {
+    let mut page = Page::new("sign_in/new_password.html").forms_of(app, browser).connecting();
+    if refused.error.is_some() {
         page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
     }
     let content = NewPasswordPage {
         action: paths::recover_link(token),
+        check_url: paths::recover_link_check(token),
         account: AccountView::of(user),
-        error,
-        hint: hint(app),
+        rules: refused.rules(app),
+        problems: refused.sentences(),
+        error: refused.error,
     };
     page.render(app, &content)
-}
-
-/// What a password must be like.
-pub(super) fn hint(app: &App) -> &'static str {
-    match app.config.password.policy {
-        PasswordPolicy::Default => {
-            "At least 8 characters, with letters, digits and special characters. \
-             A password manager makes good ones."
-        }
-        PasswordPolicy::Nist => {
-            "At least 15 characters; a few words that do not belong together are fine."
-        }
-    }
 }
 
 /// Sets the new password. Nobody is signed in by that, so a second factor is still asked for.
@@ -89,15 +80,15 @@ pub(super) async fn post(
     let Some(user) = recovery::find(&app, &token).await? else {
         return recover::show(&app, &form.browser, &ONWARD, Situation::Gone);
     };
-    let again = |error: &str| show(&app, &form.browser, &token, &user, Some(error));
+    let again = |refused: &Refused| show(&app, &form.browser, &token, &user, refused);
     let password = form.text("password");
-    if password != form.text("repeat") {
-        return again("The two passwords are not the same. Type both again.");
+    if let Some(refused) = Refused::look_at(&app, &user, (password, form.text("repeat"))) {
+        return again(&refused);
     }
     let whereabouts = whereabouts(&app, &headers, address);
     match recovery::choose(&app, &token, &password.into(), &whereabouts).await? {
         Chosen::Done => Ok(see_other(&format!("{}?done=changed", paths::RECOVER))),
-        Chosen::Weak(weakness) => again(&format!("Choose another password: {weakness}.")),
+        Chosen::Weak(weakness) => again(&Refused::with(weakness)),
         Chosen::Gone => recover::show(&app, &form.browser, &ONWARD, Situation::Gone),
         Chosen::Busy => Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
     }

@@ -17,7 +17,7 @@ use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::{Page, see_other};
 use crate::web::parameters::of_query;
-use crate::web::session::{Browser, whereabouts};
+use crate::web::session::{Browser, SignedIn, whereabouts};
 use crate::web::steps::Onward;
 
 /// What the page says above its form, or in its place.
@@ -45,12 +45,14 @@ struct RecoverPage<'a> {
     to: &'a str,
     state: Situation,
     sign_in_url: String,
+    username: &'a str,
     minutes: u64,
 }
 
 /// Asks whose password it is, or says what was done; the words of the address are our own.
 pub(super) async fn get(
     State(app): State<Arc<App>>,
+    signed_in: Option<SignedIn>,
     browser: Browser,
     uri: Uri,
 ) -> Result<Response, PageError> {
@@ -63,7 +65,8 @@ pub(super) async fn get(
         _ => Situation::Ask,
     };
     let onward = onward(&app, &browser, text("request"), text("to")).await?;
-    show(&app, &browser, &onward, situation)
+    let username = signed_in.as_ref().map(|one| one.user.username.as_str());
+    page(&app, &browser, &onward, (situation, username.unwrap_or_default()))
 }
 
 /// Where to go on after signing in at last. A request that is over by then is no reason to refuse
@@ -87,6 +90,16 @@ pub(super) fn show(
     onward: &Onward,
     state: Situation,
 ) -> Result<Response, PageError> {
+    page(app, browser, onward, (state, ""))
+}
+
+/// The same for the person who is signed in here, whose name need not be typed.
+fn page(
+    app: &App,
+    browser: &Browser,
+    onward: &Onward,
+    (state, username): (Situation, &str),
+) -> Result<Response, PageError> {
     let mut page = Page::new("sign_in/recover.html").forms_of(app, browser);
     if matches!(state, Situation::Gone | Situation::Over) {
         page = page.status(StatusCode::NOT_FOUND);
@@ -97,6 +110,7 @@ pub(super) fn show(
         to: onward.page(),
         state,
         sign_in_url: onward.step(paths::LOGIN),
+        username,
         minutes: RECOVERY_TTL.as_secs() / 60,
     };
     page.render(app, &content)

@@ -20,7 +20,7 @@ use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
 use crate::web::session::{Browser, SignedIn, add_cookie, whereabouts};
-use crate::web::steps::{Entry, Onward, deny, enter, page_of};
+use crate::web::steps::{Anew, Entry, Onward, deny, enter, page_of};
 use crate::web::views::{AccountView, ApplicationView};
 
 #[derive(Serialize)]
@@ -63,7 +63,7 @@ pub(super) async fn get(
             let shown = Shown { backup: text("kind") == BACKUP, error: None };
             show(&app, &browser, &onward, &pending, shown).await
         }
-        None => Ok(begin_anew(&app, &onward)),
+        None => Ok(begin_anew(&app, &onward, Anew::Over)),
     }
 }
 
@@ -77,8 +77,9 @@ pub(super) async fn owing(
     }
 }
 
-pub(super) fn begin_anew(app: &App, onward: &Onward) -> Response {
-    let mut response = see_other(&onward.step(paths::LOGIN));
+/// Back to name and password, with a word on why.
+pub(super) fn begin_anew(app: &App, onward: &Onward, why: Anew) -> Response {
+    let mut response = see_other(&why.address(onward));
     add_cookie(&mut response, cookies::clear(app, Name::PendingSignIn));
     response
 }
@@ -91,7 +92,7 @@ async fn show(
     shown: Shown<'_>,
 ) -> Result<Response, PageError> {
     let Some(user) = two_factor::person(app, pending).await? else {
-        return Ok(begin_anew(app, onward));
+        return Ok(begin_anew(app, onward, Anew::Overtaken));
     };
     let (has_factor, codes) = {
         let mut db = app.store.read().await?;
@@ -146,7 +147,9 @@ pub(super) async fn post(
     {
         return Ok(see_other(&deny(&app, pending, None).await?));
     }
-    let Some(pending) = owing(&app, &headers).await? else { return Ok(begin_anew(&app, &onward)) };
+    let Some(pending) = owing(&app, &headers).await? else {
+        return Ok(begin_anew(&app, &onward, Anew::Over));
+    };
     let whereabouts = whereabouts(&app, &headers, address);
     let attempt = Attempt {
         code: form.text("code"),
@@ -168,7 +171,7 @@ pub(super) async fn post(
             };
             return arrive(&app, &entry, &onward, factor).await;
         }
-        SecondFactor::Over => return Ok(begin_anew(&app, &onward)),
+        SecondFactor::Over => return Ok(begin_anew(&app, &onward, Anew::Over)),
         refused => complaint(&refused, backup),
     };
     let shown = Shown { backup, error: Some(error) };

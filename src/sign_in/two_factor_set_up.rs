@@ -12,7 +12,7 @@ use super::two_factor::{begin_anew, owing};
 use crate::app::App;
 use crate::identity::sessions::{Method, Proof, Whereabouts};
 use crate::identity::sign_in::attempt_of;
-use crate::identity::two_factor::{self, By, Confirmed, Within};
+use crate::identity::two_factor::{self, By, Confirmed, Place, Within};
 use crate::paths;
 use crate::protocol::next_step::ACR_MFA;
 use crate::store::pending_sign_ins::{self, PendingSignIn};
@@ -23,7 +23,7 @@ use crate::web::form::PageForm;
 use crate::web::page::{Page, see_other};
 use crate::web::parameters::of_query;
 use crate::web::session::{Browser, SignedIn, whereabouts};
-use crate::web::steps::{Entry, Onward, deny, enter, page_of};
+use crate::web::steps::{Anew, Entry, Onward, deny, enter, page_of};
 use crate::web::two_factor::{CodesView, SetUpView, claim, complaint};
 use crate::web::views::{AccountView, ApplicationView};
 
@@ -59,7 +59,7 @@ pub(super) async fn get(
     let text = |name| query.once(name).ok().flatten().unwrap_or_default();
     let onward = Onward::read(&app, &browser, text("request"), text("to")).await?;
     let Some((pending, user)) = owner(&app, &headers).await? else {
-        return Ok(begin_anew(&app, &onward));
+        return Ok(begin_anew(&app, &onward, Anew::Over));
     };
     let scene =
         Scene { app: &app, browser: &browser, onward: &onward, pending: &pending, user: &user };
@@ -76,7 +76,9 @@ async fn owner(app: &App, headers: &HeaderMap) -> Result<Option<(PendingSignIn, 
 
 async fn show(scene: &Scene<'_>, name: &str, error: Option<String>) -> Result<Response, PageError> {
     let Scene { app, onward, pending, user, .. } = *scene;
-    let Some(enrolment) = two_factor::begin(app, user, Within::SignIn(pending)).await? else {
+    let Some(enrolment) =
+        two_factor::begin(app, user, Within::SignIn(pending), Place::Beside).await?
+    else {
         // There is a factor meanwhile: it must be shown.
         return Ok(see_other(&onward.step(paths::LOGIN_TWO_FACTOR)));
     };
@@ -118,7 +120,7 @@ pub(super) async fn post(
         return Ok(see_other(&deny(&app, pending, None).await?));
     }
     let Some((pending, user)) = owner(&app, &headers).await? else {
-        return Ok(begin_anew(&app, &onward));
+        return Ok(begin_anew(&app, &onward, Anew::Over));
     };
     let scene = Scene {
         app: &app,

@@ -94,3 +94,15 @@ pub async fn footholds(
     .await?;
     Ok(footholds)
 }
+
+/// Which clients hold something that a person allowed and that still counts at `now`, also those
+/// that ask for no consent.
+pub async fn holders(
+    db: &mut Db,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT client_id FROM authorizations \
+               WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2";
+    Ok(sqlx::query_scalar(sql).bind(user_id).bind(now).fetch_all(db).await?)
+}

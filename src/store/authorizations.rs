@@ -268,6 +268,36 @@ pub async fn revoke_for_client_user(
     Ok(done.rows_affected())
 }
 
+/// Kills all that was allowed in a browser session, also what was to outlive it; says how many.
+pub async fn revoke_for_session(
+    db: &mut Db,
+    session_id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    revisions::lock(db).await?;
+    sqlx::query(
+        "UPDATE authorization_codes SET consumed_at = $2 \
+         WHERE consumed_at IS NULL AND authorization_id IN \
+         (SELECT id FROM authorizations WHERE session_id = $1 AND revoked_at IS NULL)",
+    )
+    .bind(session_id)
+    .bind(now)
+    .execute(&mut *db)
+    .await?;
+    let done = sqlx::query(
+        "UPDATE authorizations SET revoked_at = $2, revoke_reason = $3 \
+         WHERE session_id = $1 AND revoked_at IS NULL",
+    )
+    .bind(session_id)
+    .bind(now)
+    .bind(reason)
+    .execute(&mut *db)
+    .await?;
+    revisions::bump_if(db, done.rows_affected()).await?;
+    Ok(done.rows_affected())
+}
+
 /// Kills all that a person allowed anyone; the consents stay. Says how many.
 pub async fn revoke_for_user(
     db: &mut Db,
@@ -296,17 +326,6 @@ pub async fn revoke_for_user(
     .await?;
     revisions::bump_if(db, done.rows_affected()).await?;
     Ok(done.rows_affected())
-}
-
-/// A person's authorizations that are not revoked, the newest first.
-pub async fn list_for_user(db: &mut Db, user_id: &str) -> Result<Vec<Authorization>, StoreError> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM authorizations WHERE user_id = $1 AND revoked_at IS NULL \
-         ORDER BY created_at DESC, id LIMIT 1000"
-    );
-    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 
 /// Deletes at most `limit` authorizations that expired before `before`, with their codes.

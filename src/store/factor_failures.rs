@@ -27,21 +27,29 @@ pub async fn hold(db: &mut Db, user_id: &str) -> Result<Failures, StoreError> {
     Ok(Failures { in_a_row, step, in_step })
 }
 
-/// Counts a wrong code in this step.
-pub async fn count(db: &mut Db, user_id: &str, step: i64) -> Result<(), StoreError> {
-    sqlx::query(
+/// How many wrong codes there were since the last right one.
+pub async fn in_a_row(db: &mut Db, user_id: &str) -> Result<i64, StoreError> {
+    let sql = "SELECT in_a_row FROM factor_failures WHERE user_id = $1";
+    let found: Option<i64> = sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Counts a wrong code in this step, after [`hold`]; says how many came in a row by now, each
+/// number to one caller only.
+pub async fn count(db: &mut Db, user_id: &str, step: i64) -> Result<i64, StoreError> {
+    let in_a_row = sqlx::query_scalar(
         "UPDATE factor_failures SET in_a_row = in_a_row + 1, \
          in_step = CASE WHEN step = $2 THEN in_step + 1 ELSE 1 END, step = $2 \
-         WHERE user_id = $1",
+         WHERE user_id = $1 RETURNING in_a_row",
     )
     .bind(user_id)
     .bind(step)
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(in_a_row)
 }
 
-/// Forgets them: a right code came, or there is no factor any more.
+/// Forgets them: a right code came, support unlocked the account, or there is no factor any more.
 pub async fn clear(db: &mut Db, user_id: &str) -> Result<(), StoreError> {
     let sql = "UPDATE factor_failures SET in_a_row = 0, in_step = 0 WHERE user_id = $1";
     sqlx::query(sql).bind(user_id).execute(db).await?;

@@ -1,7 +1,9 @@
-//! What is held about one person that no page lists: ended sessions, consents taken back, links.
+//! What is held about one person, all of it: ended sessions, consents taken back, links as well,
+//! and every row, where the pages stop after so many.
 
 use crate::clock::Timestamp;
 
+use super::devices::Device;
 use super::row::record;
 use super::{Db, StoreError};
 
@@ -39,6 +41,30 @@ pub struct HeldConsent {
 
 record!(HeldConsent in "consents" by id { id, client_id, granted_at, last_used_at, revoked_at });
 
+/// One approval that was turned into tokens, standing or revoked.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the members are those of `authorizations::Authorization`")]
+pub struct HeldAuthorization {
+    pub id: String,
+    pub client_id: String,
+    pub session_id: String,
+    pub scope: String,
+    pub resource: String,
+    pub auth_time: Timestamp,
+    pub amr: String,
+    pub offline_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub redeemed_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+    pub revoke_reason: Option<String>,
+}
+
+record!(HeldAuthorization in "authorizations" by id {
+    id, client_id, session_id, scope, resource, auth_time, amr, offline_at, created_at,
+    redeemed_at, expires_at, revoked_at, revoke_reason,
+});
+
 /// A link that was sent by mail; what it is about, but not its token.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the members are those of `links::Link`")]
@@ -74,6 +100,25 @@ pub async fn scopes(db: &mut Db, user_id: &str) -> Result<Vec<(String, String)>,
     let sql = "SELECT s.consent_id, s.scope FROM consent_scopes s \
                JOIN consents c ON c.id = s.consent_id WHERE c.user_id = $1 \
                ORDER BY s.granted_at, s.scope";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
+
+/// All of a person's authorizations, the newest first.
+pub async fn authorizations(
+    db: &mut Db,
+    user_id: &str,
+) -> Result<Vec<HeldAuthorization>, StoreError> {
+    let sql = "SELECT id, client_id, session_id, scope, resource, auth_time, amr, offline_at, \
+               created_at, redeemed_at, expires_at, revoked_at, revoke_reason FROM authorizations \
+               WHERE user_id = $1 ORDER BY created_at DESC, id";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
+
+/// All browsers that a person has signed in from, the last seen first.
+pub async fn devices(db: &mut Db, user_id: &str) -> Result<Vec<Device>, StoreError> {
+    let sql = "SELECT id, user_id, token_hash, user_agent, address, first_seen_at, last_seen_at, \
+               trusted_until, trusted_at FROM devices WHERE user_id = $1 \
+               ORDER BY last_seen_at DESC, id";
     Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 

@@ -29,7 +29,7 @@ fn full() -> Value {
     })
 }
 
-const MAILS: [(&str, &str); 19] = [
+const MAILS: [(&str, &str); 20] = [
     ("mail/unfamiliar_sign_in.txt", "mail/unfamiliar_sign_in.html"),
     ("mail/password_changed.txt", "mail/password_changed.html"),
     ("mail/recovery.txt", "mail/recovery.html"),
@@ -45,6 +45,7 @@ const MAILS: [(&str, &str); 19] = [
     ("mail/account_locked.txt", "mail/account_locked.html"),
     ("mail/account_unlocked.txt", "mail/account_unlocked.html"),
     ("mail/sign_in_blocked.txt", "mail/sign_in_blocked.html"),
+    ("mail/codes_blocked.txt", "mail/codes_blocked.html"),
     ("mail/email_verification.txt", "mail/email_verification.html"),
     ("mail/email_changed.txt", "mail/email_changed.html"),
     ("mail/removal_planned.txt", "mail/removal_planned.html"),

@@ -13,6 +13,7 @@ pub mod logo;
 mod oauth_error;
 pub mod page;
 pub mod parameters;
+pub mod password_rules;
 pub mod rate_limit;
 pub mod refusal;
 pub mod request_id;

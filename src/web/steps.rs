@@ -97,6 +97,49 @@ impl Onward {
     }
 }
 
+/// Why a sign-in begins anew. The address says it by a word, the page by a sentence of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// It took too long, or too many tries.
+    Over,
+    /// A new password or a lock came first: what was proven is worth nothing.
+    Overtaken,
+}
+
+impl Anew {
+    const ALL: [Self; 2] = [Self::Over, Self::Overtaken];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Over => "over",
+            Self::Overtaken => "overtaken",
+        }
+    }
+
+    /// What the word in an address means; whatever else somebody wrote there is nothing.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.word() == word)
+    }
+
+    /// What the person is told.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Over => "That took too long or too many tries. Please sign in again.",
+            Self::Overtaken => {
+                "Your account was changed while you were signing in. Please sign in again."
+            }
+        }
+    }
+
+    /// The address of the sign-in page that says so, and goes on to the same.
+    #[must_use]
+    pub fn address(self, onward: &Onward) -> String {
+        format!("{}&done={}", onward.step(paths::LOGIN), self.word())
+    }
+}
+
 /// A page of a step, and the application that waits for it: its forms may lead there.
 pub async fn page_of(
     app: &App,
@@ -139,8 +182,7 @@ pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Resp
     let client_id = onward.pending().map(|pending| pending.client_id.as_str());
     let mut db = app.store.write().await?;
     if !sessions::still_stands(&mut db, entry).await? {
-        // Overtaken by a new password or a lock: what was proven is worth nothing.
-        return Ok(see_other(&onward.step(paths::LOGIN)));
+        return Ok(see_other(&Anew::Overtaken.address(onward)));
     }
     if temporary_password::must_change(&mut db, &entry.user.id).await? {
         // Whatever else was proven: somebody else knows this password.

@@ -47,11 +47,13 @@ const MATRIX: &[(&str, [Sees; 3])] = {
         (paths::LOGIN_TWO_FACTOR, [Login; 3]),
         (paths::LOGIN_TWO_FACTOR_SET_UP, [Login; 3]),
         (paths::LOGIN_CHANGE_PASSWORD, [Login; 3]),
+        (paths::LOGIN_CHANGE_PASSWORD_CHECK, [NotForThem; 3]),
         (paths::LOGIN_ACCOUNT, [Refusal, Refusal, Page]),
         (paths::LOGOUT, [Page; 3]),
         (paths::RECOVER, [Page; 3]),
         // Nobody sent this link.
         (paths::RECOVER_LINK, [Nothing; 3]),
+        (paths::RECOVER_LINK_CHECK, [NotForThem; 3]),
         (paths::NOT_ME, [Nothing; 3]),
         (paths::CONSENT, [Refusal, Refusal, Page]),
         (paths::ACCOUNT, [Elsewhere, Elsewhere, Elsewhere]),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Here, done};
 use crate::app::App;
-use crate::identity::two_factor::{self, Confirmed, Done, Within};
+use crate::identity::two_factor::{self, Confirmed, Done, Place, Within};
 use crate::paths;
 use crate::store::credentials;
 use crate::store::users::User;
@@ -82,7 +82,8 @@ async fn show(
     typed: Typed<'_>,
 ) -> Result<Response, PageError> {
     let user = &who.user;
-    let Some(enrolment) = two_factor::begin(app, user, Within::Session(&who.session)).await? else {
+    let (within, place) = (Within::Session(&who.session), Place::of(typed.replace));
+    let Some(enrolment) = two_factor::begin(app, user, within, place).await? else {
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     };
     let more = {

@@ -75,6 +75,8 @@ pub struct Unusual {
 pub struct Facts {
     /// Whether a second factor is asked for.
     pub two_factor: bool,
+    /// Whether too many wrong codes ended those of the apps.
+    pub codes_blocked: bool,
     /// How many backup codes were made.
     pub codes_made: usize,
     /// How many are left.
@@ -100,6 +102,8 @@ pub struct Facts {
 pub enum Advice {
     /// The account will be removed: was that meant?
     RemovalPlanned(Timestamp),
+    /// No code of an app counts any more.
+    CodesBlocked,
     /// Was this sign-in yours?
     UnusualSignIn(Unusual),
     /// Somebody else may know the password.
@@ -125,6 +129,7 @@ pub enum Advice {
 pub fn advise(facts: &Facts) -> Vec<Advice> {
     let mut advice = Vec::new();
     advice.extend(facts.removal_at.map(Advice::RemovalPlanned));
+    advice.extend(facts.codes_blocked.then_some(Advice::CodesBlocked));
     advice.extend(facts.unusual.clone().map(Advice::UnusualSignIn));
     advice.extend(facts.password_known.clone().map(Advice::PasswordKnown));
     advice.extend(facts.strangers.clone().map(Advice::FailedAttempts));

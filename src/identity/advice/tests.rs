@@ -11,6 +11,7 @@ use crate::store::sign_ins::Way;
 fn well() -> Facts {
     Facts {
         two_factor: true,
+        codes_blocked: false,
         codes_made: 10,
         codes_left: 10,
         codes_saved: true,
@@ -85,6 +86,8 @@ fn each_gap_has_its_advice() {
     assert_eq!(advise(&Facts { codes_saved: false, ..well() }), [Advice::SaveBackupCodes]);
     let unverified = Facts { email: Email::Unverified, ..well() };
     assert_eq!(advise(&unverified), [Advice::VerifyEmail]);
+    let blocked = advise(&Facts { codes_blocked: true, ..well() });
+    assert_eq!(blocked, [Advice::CodesBlocked]);
     let leaving = Facts { removal_at: Some(at(9)), two_factor: false, ..well() };
     assert_eq!(advise(&leaving), [Advice::RemovalPlanned(at(9)), Advice::TurnOnTwoFactor]);
 }

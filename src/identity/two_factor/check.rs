@@ -23,7 +23,7 @@ const MAX_WRONG_CODES: i64 = 5;
 /// Wrong codes of a person that are looked at within one step of 30 seconds.
 const MAX_WRONG_IN_STEP: i64 = 3;
 /// Wrong codes in a row after which no app's code counts any more (NIST SP 800-63B-4 §3.2.2):
-/// a backup code or support sets it right.
+/// a backup code, a new app or support sets it right. The person is told when it comes to that.
 const MAX_WRONG_IN_A_ROW: i64 = 100;
 
 /// A code, and from where it came.
@@ -93,19 +93,19 @@ pub async fn check_code(
         db.commit().await?;
         return Ok(SecondFactor::Over);
     };
-    let verdict = look_at(app, &mut db, &pending.user_id, attempt.code).await?;
-    let refused = match verdict {
-        Verdict::Right(factor) => {
-            let user = users::find(&mut db, &pending.user_id).await?;
-            if let Some(user) = user.filter(|user| user.locked_at.is_none()) {
-                welcome(app, &mut db, (&user, factor, attempt)).await?;
-                db.commit().await?;
-                let proof = proof(factor, attempt_of(pending), now);
-                return Ok(SecondFactor::Proven(Box::new(user), proof, factor));
-            }
-            SecondFactor::Wrong { tries }
+    let Some(user) = users::find(&mut db, &pending.user_id).await? else {
+        return Ok(SecondFactor::Over);
+    };
+    let by = By { user: &user, session_id: None, whereabouts: attempt.whereabouts };
+    let refused = match look_at(app, &mut db, &by, attempt.code).await? {
+        Verdict::Right(factor) if user.locked_at.is_none() => {
+            welcome(app, &mut db, &by, factor).await?;
+            db.commit().await?;
+            let proof = proof(factor, attempt_of(pending), now);
+            return Ok(SecondFactor::Proven(Box::new(user), proof, factor));
         }
-        Verdict::Wrong => SecondFactor::Wrong { tries },
+        // Nobody signs in to a locked account, and nothing tells that the code was right.
+        Verdict::Right(_) | Verdict::Wrong => SecondFactor::Wrong { tries },
         Verdict::TooFast => SecondFactor::TooFast,
         Verdict::Blocked => SecondFactor::Blocked,
     };
@@ -133,15 +133,10 @@ pub fn is_by_backup_code(amr: &str) -> bool {
 
 /// Tells the person if it was a backup code. That the sign-in succeeded is recorded with the
 /// session that it opens.
-async fn welcome(
-    app: &App,
-    db: &mut Db,
-    (user, factor, attempt): (&User, Factor, Attempt<'_>),
-) -> Result<(), StoreError> {
+async fn welcome(app: &App, db: &mut Db, by: &By<'_>, factor: Factor) -> Result<(), StoreError> {
     if let Factor::BackupCode { left } = factor {
-        let by = By { user, session_id: None, whereabouts: attempt.whereabouts };
         by.record(app, db, "backup_code_used", json!({ "left": left })).await?;
-        notices::tell(app, db, user, by.source(), Notice::BackupCodeUsed { left }).await?;
+        notices::tell(app, db, by.user, by.source(), Notice::BackupCodeUsed { left }).await?;
     }
     Ok(())
 }
@@ -152,16 +147,17 @@ async fn welcome(
 pub async fn accept(
     app: &App,
     db: &mut Db,
-    user_id: &str,
+    by: &By<'_>,
     typed: &str,
 ) -> anyhow::Result<Option<Factor>> {
-    Ok(match look_at(app, db, user_id, typed).await? {
+    Ok(match look_at(app, db, by, typed).await? {
         Verdict::Right(factor) => Some(factor),
         Verdict::Wrong | Verdict::TooFast | Verdict::Blocked => None,
     })
 }
 
-async fn look_at(app: &App, db: &mut Db, user_id: &str, typed: &str) -> anyhow::Result<Verdict> {
+async fn look_at(app: &App, db: &mut Db, by: &By<'_>, typed: &str) -> anyhow::Result<Verdict> {
+    let user_id = &by.user.id;
     let app_code = digits(typed);
     let backup_code = Typed::read(typed);
     // What is no code at all is not a guess either.
@@ -185,8 +181,16 @@ async fn look_at(app: &App, db: &mut Db, user_id: &str, typed: &str) -> anyhow::
         factor_failures::clear(db, user_id).await?;
         return Ok(Verdict::Right(factor));
     }
-    factor_failures::count(db, user_id, step).await?;
+    if factor_failures::count(db, user_id, step).await? == MAX_WRONG_IN_A_ROW {
+        by.record(app, db, "authenticator_disabled", json!({})).await?;
+        notices::tell(app, db, by.user, by.source(), Notice::CodesBlocked).await?;
+    }
     Ok(Verdict::Wrong)
+}
+
+/// Whether so many wrong codes came in a row that no app's code of this person counts.
+pub async fn are_codes_blocked(db: &mut Db, user_id: &str) -> Result<bool, StoreError> {
+    Ok(factor_failures::in_a_row(db, user_id).await? >= MAX_WRONG_IN_A_ROW)
 }
 
 /// Finds the authenticator that `code` belongs to, at most one step off, and uses that step up.

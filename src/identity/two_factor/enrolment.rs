@@ -35,6 +35,23 @@ pub enum Within<'a> {
     SignIn(&'a PendingSignIn),
 }
 
+/// Whether an app joins those that the person has, or takes their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Beside them, as long as they are not too many.
+    Beside,
+    /// In place of them all.
+    Instead,
+}
+
+impl Place {
+    /// As a page or a form says it.
+    #[must_use]
+    pub fn of(replaces: bool) -> Self {
+        if replaces { Self::Instead } else { Self::Beside }
+    }
+}
+
 impl Within<'_> {
     fn key(&self) -> String {
         match self {
@@ -82,12 +99,13 @@ pub async fn begin(
     app: &App,
     user: &User,
     within: Within<'_>,
+    place: Place,
 ) -> anyhow::Result<Option<Enrolment>> {
     let now = app.clock.now();
     let key = within.key();
     let begun = {
         let mut db = app.store.read().await?;
-        if !is_allowed(&mut db, user, within).await? {
+        if !is_allowed(&mut db, user, within, place).await? {
             return Ok(None);
         }
         enrolments::find(&mut db, &user.id, &key, now - ENROLMENT_TTL).await?
@@ -114,10 +132,16 @@ pub async fn begin(
     Ok(Some(Enrolment { id: totp.id, seed }))
 }
 
-async fn is_allowed(db: &mut Db, user: &User, within: Within<'_>) -> Result<bool, StoreError> {
+async fn is_allowed(
+    db: &mut Db,
+    user: &User,
+    within: Within<'_>,
+    place: Place,
+) -> Result<bool, StoreError> {
     let apps = credentials::list_totp(db, &user.id).await?;
     let confirmed = apps.iter().filter(|one| one.confirmed_at.is_some()).count();
-    Ok(confirmed == 0 || (confirmed < MAX_AUTHENTICATORS && within.has_shown_factor()))
+    let fits = place == Place::Instead || confirmed < MAX_AUTHENTICATORS;
+    Ok(confirmed == 0 || (fits && within.has_shown_factor()))
 }
 
 /// Checks the first code and makes the app a factor. Of the apps that a person sets up at the same
@@ -135,7 +159,7 @@ pub async fn confirm(
     let Some(begun) = begun.filter(|begun| begun.id == claim.id) else {
         return Ok(Confirmed::Over);
     };
-    if !is_allowed(&mut db, by.user, within).await? {
+    if !is_allowed(&mut db, by.user, within, Place::of(claim.replaces)).await? {
         return Ok(Confirmed::Over);
     }
     let Some(code) = digits(claim.code) else { return Ok(Confirmed::Wrong) };

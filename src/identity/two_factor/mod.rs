@@ -13,9 +13,11 @@ mod trust;
 use serde_json::Value;
 
 pub use backup_codes::{Typed, mark_saved, renew};
-pub use check::{Attempt, Factor, SecondFactor, accept, check_code, is_by_backup_code, person};
+pub use check::{
+    Attempt, Factor, SecondFactor, accept, are_codes_blocked, check_code, is_by_backup_code, person,
+};
 pub use claim::{Claim, Confirmed, Done, NAME_LENGTH};
-pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Within, begin, confirm};
+pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Place, Within, begin, confirm};
 pub use policy::is_required;
 pub use removal::{Removed, remove_one, reset, turn_off};
 pub use seed::{SEED, digits, seed_place};

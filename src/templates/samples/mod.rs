@@ -93,7 +93,7 @@ pub(super) fn moment(relative: &str) -> Value {
 
 fn sign_in() -> Vec<Sample> {
     let login = json!({
-        "action": "/login", "request": "", "to": "", "username": "", "error": null,
+        "action": "/login", "request": "", "to": "", "username": "", "note": null, "error": null,
         "application": null, "afresh": false, "switch_url": null, "remember_offered": true,
         "cancel": false, "recover_url": "/recover?to=/account/security",
     });
@@ -102,6 +102,7 @@ fn sign_in() -> Vec<Sample> {
         "username": "alice@example.com",
         "error": "That username and password don’t match. Check both and try again.",
     });
+    let anew = json!({ "note": "That took too long or too many tries. Please sign in again." });
     let afresh = json!({
         "afresh": true, "username": "alice", "switch_url": "/login/account",
         "remember_offered": false,
@@ -124,6 +125,7 @@ fn sign_in() -> Vec<Sample> {
         sample("sign_in/login.html", "alone", login.clone()),
         sample("sign_in/login.html", "for an application", asked.clone()),
         sample("sign_in/login.html", "wrong password", with(&asked, &wrong)),
+        sample("sign_in/login.html", "begun anew", with(&asked, &anew)),
         sample("sign_in/login.html", "afresh", with(&asked, &afresh)),
         sample("sign_in/login.html", "hostile", with(&login, &json!({ "application": hostile() }))),
         sample("sign_in/login.html", "bare", with(&login, &json!({ "application": bare() }))),
@@ -134,6 +136,11 @@ fn sign_in() -> Vec<Sample> {
             with(&choice, &json!({ "account": nameless(), "application": null, "cancel": false })),
         ),
         sample("sign_in/two_factor.html", "code", factor.clone()),
+        sample(
+            "sign_in/two_factor.html",
+            "no way left",
+            with(&factor, &json!({ "other_url": null })),
+        ),
         sample("sign_in/two_factor.html", "backup", with(&factor, &backup)),
     ]
 }
@@ -212,16 +219,22 @@ fn leaving() -> Vec<Sample> {
 fn recovery() -> Vec<Sample> {
     let ask = json!({
         "action": "/recover", "request": "", "to": "/account/security", "state": "ask",
-        "sign_in_url": "/login", "minutes": 30,
+        "sign_in_url": "/login", "username": "", "minutes": 30,
     });
     let told = |state, case| {
         let changes = json!({ "state": state, "request": "r", "to": "" });
         sample("sign_in/recover.html", case, with(&ask, &changes))
     };
     let choose = json!({
-        "action": "/recover/sample", "account": alice(), "error": null, "hint": "At least 8.",
+        "action": "/recover/sample", "check_url": "/recover/sample/check", "account": alice(),
+        "error": null, "problems": [],
+        "rules": [{ "id": "length", "text": "8 to 128 characters", "met": null }],
     });
-    let weak = json!({ "error": "It needs at least 8 characters.", "account": nameless() });
+    let weak = json!({
+        "error": "This password cannot be used. Choose another one.", "account": nameless(),
+        "problems": ["It needs at least 8 characters."],
+        "rules": [{ "id": "length", "text": "8 to 128 characters", "met": false }],
+    });
     let waiting = json!({ "request": "r", "to": "", "application": printer(), "cancel": true });
     let session = json!({
         "action": "/not-me/sample", "account": alice(), "device": "Firefox 145 on Linux",
@@ -231,6 +244,7 @@ fn recovery() -> Vec<Sample> {
     let bare = json!({ "device": null, "address": null, "place": null, "over": true });
     vec![
         sample("sign_in/recover.html", "ask", ask.clone()),
+        sample("sign_in/recover.html", "signed in", with(&ask, &json!({ "username": "alice" }))),
         told("sent", "sent"),
         told("changed", "changed"),
         told("gone", "gone"),

@@ -106,6 +106,7 @@ fn password() -> Vec<Sample> {
     let rule = |id: &str, text: &str, met: Value| json!({ "id": id, "text": text, "met": met });
     let page = json!({
         "action": "/account/password", "check_url": "/account/password/check", "guide": false,
+        "recover_url": "/recover?to=/account/password",
         "guide_url": "/account/security/protect", "asks_for_code": false, "problems": [],
         "error": null, "changed": null, "set": moment("2 months ago"), "applications": 2,
         "end_applications": false,
@@ -141,7 +142,8 @@ fn password() -> Vec<Sample> {
 fn confirm() -> Vec<Sample> {
     let page = json!({
         "action": "/account/confirm", "kept": "k", "account": alice(), "onward": "Two-factor",
-        "asks_for_code": true, "error": null, "cancel_url": "/account/security",
+        "asks_for_code": true, "error": null, "cancel_url": "/account/two-factor",
+        "recover_url": "/recover?to=/account/two-factor",
     });
     let bare = json!({
         "kept": "", "account": nameless(), "asks_for_code": false,

@@ -2,7 +2,7 @@
 
 use latchkey::paths;
 
-use super::scene::{SEED, Scene};
+use super::scene::{NEW, SEED, Scene};
 use crate::support::Latchkey;
 use crate::support::flow::totp;
 use crate::support::page::Page;
@@ -43,7 +43,7 @@ async fn the_password_leads_back_to_where_one_was() {
     let page = asked(&mut scene, &kept).await;
     assert!(page.says("where you left off") && !page.has("code"), "{page}");
     assert_eq!(page.attributes("#password", "autocomplete"), ["current-password"]);
-    assert_eq!(page.link("Cancel").path(), paths::ACCOUNT_SECURITY);
+    assert_eq!(page.link("Cancel").path(), paths::ACCOUNT_PASSWORD);
     let (before, id) = (scene.session(), scene.session_id().await);
     let old = scene.alice.password.clone();
     let page = sends(&mut scene, page, &old, "").await;
@@ -56,6 +56,59 @@ async fn the_password_leads_back_to_where_one_was() {
     assert!(event.address.is_some() && event.user_agent.is_some());
     // It was no sign-in: the history of those stays as it was.
     assert_eq!(scene.events("sign_in").await.len(), 1);
+}
+
+#[tokio::test]
+async fn cancelling_leads_back_to_where_one_came_from() {
+    let mut scene = Scene::set().await;
+    scene.latchkey.pass_seconds(STALE);
+    for (asked_for, back) in [
+        (paths::ACCOUNT_TWO_FACTOR_SET_UP, paths::ACCOUNT_TWO_FACTOR),
+        (paths::ACCOUNT_SESSIONS_END_OTHERS, paths::ACCOUNT_SESSIONS),
+    ] {
+        let page = scene.browser.open(asked_for).await;
+        assert_eq!(page.url.path(), paths::ACCOUNT_CONFIRM, "{asked_for}: {page}");
+        let page = scene.browser.open(page.link("Cancel").as_str()).await;
+        assert_eq!(page.url.path(), back, "{asked_for}: which itself asks for no proof");
+    }
+    // A form that anybody may look at keeps what was typed.
+    let page = scene.browser.open(paths::ACCOUNT_EMAIL).await.fill("email", "new@people.example");
+    let page = scene.browser.submit(&page, "Send a link").await.page();
+    assert_eq!(page.url.path(), paths::ACCOUNT_CONFIRM, "{page}");
+    let page = scene.browser.open(page.link("Cancel").as_str()).await;
+    assert_eq!(
+        (page.url.path(), page.value("email")),
+        (paths::ACCOUNT_EMAIL, "new@people.example")
+    );
+    // Nothing that an address says leads anywhere else.
+    let address = format!("{}?kept=https://evil.example/&to=/logout", paths::ACCOUNT_CONFIRM);
+    let page = scene.browser.open(&address).await;
+    assert_eq!(page.link("Cancel").path(), paths::ACCOUNT_SECURITY);
+}
+
+#[tokio::test]
+async fn who_forgot_the_password_gets_on_by_mail_while_signed_in() {
+    let mut scene = Scene::set().await;
+    let page = scene.browser.open(paths::ACCOUNT_PASSWORD).await;
+    assert_eq!(page.link("Forgot it?").path(), paths::RECOVER);
+    scene.latchkey.pass_seconds(STALE);
+    let page = scene.browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
+    assert_eq!(page.url.path(), paths::ACCOUNT_CONFIRM, "{page}");
+    let page = scene.browser.open(page.link("Forgot it?").as_str()).await;
+    assert_eq!(page.value("username"), "alice", "who that is need not be typed");
+    let back = scene.browser.open(page.link("Back to your account").as_str()).await;
+    assert_eq!(back.url.path(), paths::ACCOUNT_TWO_FACTOR, "{back}");
+    let page = scene.browser.submit(&page, "Send me a link").await.page();
+    assert_eq!(page.heading(), "Check your email");
+    // The same browser follows the link, still signed in.
+    let mail = scene.latchkey.mail_about("Choose a new").await;
+    let page = scene.browser.open(&mail.link("/recover/")).await;
+    let page = page.fill("password", NEW).fill("repeat", NEW);
+    let page = scene.browser.submit(&page, "Set new password").await.page();
+    assert_eq!(page.heading(), "Your new password is set");
+    let page = scene.browser.open(page.link("Sign in").as_str()).await;
+    assert_eq!(page.url.path(), paths::LOGIN, "signed out everywhere, here as well: {page}");
+    assert!(scene.opens(NEW).await);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use latchkey::identity::export::TABLES;
 use latchkey::paths;
+use latchkey::store::{authorizations, devices, held};
 use serde_json::Value;
 
 use crate::support::page::Page;
@@ -88,6 +89,31 @@ async fn the_copy_holds_everything_but_nothing_that_opens_the_account() {
     let cookies = stage.browser.cookies().value("latchkey_session");
     assert!(!file.body.contains(&cookies.expect("a session")));
     assert_eq!(stage.events("data_exported").await, 1);
+}
+
+#[tokio::test]
+async fn the_copy_holds_every_row_however_many_there_are() {
+    let mut stage = Stage::signed_in().await;
+    stage.grant(&stage.ask()).await;
+    let app = stage.latchkey.app.clone();
+    let mut db = app.store.write().await.expect("a transaction");
+    let first = held::authorizations(&mut db, &stage.alice.id).await.expect("a list");
+    let first = authorizations::find(&mut db, &first[0].id).await.expect("an answer").expect("it");
+    for _ in 0..1000 {
+        let another = app.random.id(app.clock.now());
+        let another = authorizations::Authorization { id: another, ..first.clone() };
+        authorizations::insert(&mut db, &another).await.expect("another one");
+    }
+    let known = devices::list(&mut db, &stage.alice.id).await.expect("a list");
+    for n in 0..200 {
+        let (id, token_hash) = (app.random.id(app.clock.now()), format!("token {n}"));
+        let another = devices::Device { id, token_hash, ..known[0].clone() };
+        devices::see(&mut db, &another).await.expect("another one");
+    }
+    db.commit().await.expect("a commit");
+    let (_, held) = export(&mut stage).await;
+    assert_eq!(held["authorizations"].as_array().map(Vec::len), Some(1001));
+    assert_eq!(held["browsers"].as_array().map(Vec::len), Some(201));
 }
 
 #[tokio::test]

@@ -1,16 +1,20 @@
-//! What ends when: every row of the table of revocations, cell by cell. Two browsers of Alice, two
-//! applications, each let in for the session alone and to stay; and Bob, whom nothing concerns.
+//! What ends when: every row of the table of revocations, cell by cell, each through the page, the
+//! command or the endpoint that does it. Two browsers of Alice, two applications, each let in for the
+//! session alone and to stay; and Bob, whom nothing concerns.
 
-use latchkey::identity::clients::{ClientSecret, rotate_secret};
 use latchkey::identity::people;
+use latchkey::notices::{self, Notice, Source};
 use latchkey::paths;
-use latchkey::store::sessions;
+use latchkey::secret::sha256;
+use latchkey::store::{sessions, users};
 
 use crate::support::browser::Browser;
 use crate::support::clients::{self, TestClient};
-use crate::support::flow::sign_in;
+use crate::support::flow::{sign_in, text};
 use crate::support::happenings::disconnect;
+use crate::support::page::Page;
 use crate::support::people::TestUser;
+use crate::support::program::Program;
 use crate::support::stage::{Ask, Grant, Stage, walk_on};
 
 /// Where tokens came from.
@@ -37,7 +41,11 @@ struct Cast {
     clients: [TestClient; 2],
     held: Vec<Held>,
     bobs: Held,
+    bobs_browser: Browser,
 }
+
+/// What Alice chooses in place of her password.
+const NEW: &str = "an0ther-Orbit%lamp";
 
 async fn let_in(
     stage: &Stage,
@@ -71,14 +79,59 @@ impl Cast {
         }
         let bob = stage.latchkey.bob().await;
         let born = Born { browser: 9, client: 0, offline: true };
-        let bobs =
-            let_in(&stage, &mut stage.latchkey.browser(), &bob, born, stage.ask_offline()).await;
+        let mut bobs_browser = stage.latchkey.browser();
+        let bobs = let_in(&stage, &mut bobs_browser, &bob, born, stage.ask_offline()).await;
         for one in held.iter().chain([&bobs]) {
             // What a node remembers of a token from before must not be believed after.
             assert!(stage.is_alive(&one.grant.access).await);
         }
         stage.latchkey.pass_seconds(1);
-        Self { stage, browsers, clients, held, bobs }
+        Self { stage, browsers, clients, held, bobs, bobs_browser }
+    }
+
+    /// The program of an operator, beside the server.
+    fn operator(&self) -> Program {
+        let config = &self.stage.latchkey.app.config;
+        let mut program = Program::new();
+        program.set("LATCHKEY_ISSUER", &config.issuer);
+        program.set("LATCHKEY_DATABASE__URL", &config.database.url);
+        program.set("LATCHKEY_KEYS__DIRECTORY", &config.keys.directory.display().to_string());
+        program
+    }
+
+    /// Alice before her first browser.
+    async fn does(&mut self, act: impl AsyncFnOnce(&mut Stage)) {
+        std::mem::swap(&mut self.stage.browser, &mut self.browsers[0]);
+        act(&mut self.stage).await;
+        std::mem::swap(&mut self.stage.browser, &mut self.browsers[0]);
+    }
+
+    /// She changes her password on its page.
+    async fn changes_password(&mut self, prepare: impl FnOnce(Page) -> Page) {
+        let page = self.browsers[0].open(paths::ACCOUNT_PASSWORD).await;
+        let page = page.fill("password", &self.stage.alice.password).fill("new_password", NEW);
+        let page = prepare(page.fill("new_password_again", NEW));
+        let page = self.browsers[0].submit(&page, "Change password").await.page();
+        assert!(page.says("Your password is changed"), "{page}");
+    }
+
+    /// The link of a mail about her second browser.
+    async fn not_me_link(&self) -> String {
+        let app = &self.stage.latchkey.app;
+        let mut db = app.store.write().await.expect("a transaction");
+        let token = self.browsers[1].cookies().value("session").expect("a session");
+        let found = sessions::find_live(&mut db, &sha256(&token), app.clock.now()).await;
+        let (session, _) = found.expect("an answer").expect("it lives");
+        let alice = users::find(&mut db, &session.user_id).await.expect("an answer");
+        let alice = alice.expect("Alice");
+        let reasons = ["A test wrote this".to_owned()];
+        let notice = Notice::UnfamiliarSignIn { session_id: &session.id, reasons: &reasons };
+        let told = notices::tell(app, &mut db, &alice, Source::default(), notice);
+        told.await.expect("told");
+        db.commit().await.expect("a commit");
+        let mails = self.stage.latchkey.mails().await;
+        let mail = mails.iter().find(|mail| mail.says("A test wrote this")).expect("the mail");
+        mail.link("/not-me/")
     }
 
     fn of(&self, born: Born) -> &Held {
@@ -108,6 +161,8 @@ impl Cast {
                 assert!(matches!(answer.status.as_u16(), 400 | 401), "{event:?}: {answer}");
             }
         }
+        let page = self.bobs_browser.open(paths::ACCOUNT_SECURITY).await;
+        assert_eq!(page.url.path(), paths::ACCOUNT_SECURITY, "{event:?}: Bob: {page}");
         let bob = &self.bobs.grant;
         let web_stays = event != What::ClientRemoved;
         assert_eq!(self.stage.is_alive(&bob.access).await, web_stays, "{event:?}: Bob");
@@ -125,6 +180,11 @@ enum What {
     AllApplicationsRevoked,
     SignedOut,
     SessionEnded,
+    OtherSessionsEnded,
+    CalledSomebodyElses,
+    PasswordChanged,
+    PasswordAndApplications,
+    PasswordRecovered,
     SignedOutBySupport,
     PasswordSetBySupport,
     RefreshReplayed,
@@ -136,11 +196,16 @@ enum What {
 }
 
 impl What {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 17] = [
         Self::ApplicationRevoked,
         Self::AllApplicationsRevoked,
         Self::SignedOut,
         Self::SessionEnded,
+        Self::OtherSessionsEnded,
+        Self::CalledSomebodyElses,
+        Self::PasswordChanged,
+        Self::PasswordAndApplications,
+        Self::PasswordRecovered,
         Self::SignedOutBySupport,
         Self::PasswordSetBySupport,
         Self::RefreshReplayed,
@@ -154,8 +219,13 @@ impl What {
     fn keeps_browser(self, browser: usize) -> bool {
         match self {
             Self::SignedOut => browser != 0,
-            Self::SessionEnded => browser != 1,
-            Self::SignedOutBySupport
+            Self::SessionEnded
+            | Self::OtherSessionsEnded
+            | Self::CalledSomebodyElses
+            | Self::PasswordChanged
+            | Self::PasswordAndApplications => browser != 1,
+            Self::PasswordRecovered
+            | Self::SignedOutBySupport
             | Self::PasswordSetBySupport
             | Self::Locked
             | Self::LockedAndUnlocked => false,
@@ -167,9 +237,16 @@ impl What {
         match self {
             Self::ApplicationRevoked | Self::ClientRemoved => born.client != 0,
             Self::SignedOut => born.offline || born.browser != 0,
-            Self::SessionEnded => born.offline || born.browser != 1,
+            Self::SessionEnded | Self::OtherSessionsEnded | Self::PasswordChanged => {
+                born.offline || born.browser != 1
+            }
+            Self::CalledSomebodyElses => born.browser != 1,
             Self::SignedOutBySupport | Self::LockedAndUnlocked => born.offline,
-            Self::AllApplicationsRevoked | Self::PasswordSetBySupport | Self::Locked => false,
+            Self::AllApplicationsRevoked
+            | Self::PasswordAndApplications
+            | Self::PasswordRecovered
+            | Self::PasswordSetBySupport
+            | Self::Locked => false,
             Self::RefreshReplayed | Self::CodeReplayed => born != REPLAYED,
             Self::SecretRotated => true,
         }
@@ -181,7 +258,6 @@ impl What {
     }
 
     async fn happen(self, cast: &mut Cast) {
-        let app = cast.stage.latchkey.app.clone();
         match self {
             Self::ApplicationRevoked => {
                 let page = disconnect(&mut cast.browsers[0], "Photo Printer").await;
@@ -196,41 +272,63 @@ impl What {
                 let page = cast.browsers[0].open(paths::LOGOUT).await;
                 cast.browsers[0].submit(&page, "sign out").await.page();
             }
-            Self::SessionEnded => end_session_of_second_browser(cast).await,
-            Self::SignedOutBySupport => drop(people::sign_out(&app, "alice").await.unwrap()),
-            Self::PasswordSetBySupport => cast.stage.set_password("an0ther-Orbit%lamp").await,
+            Self::SessionEnded => {
+                cast.does(async |stage| drop(stage.end_session("Last active").await)).await;
+            }
+            Self::OtherSessionsEnded => {
+                cast.does(async |stage| stage.end_other_sessions().await).await;
+            }
+            Self::CalledSomebodyElses => {
+                let link = cast.not_me_link().await;
+                let mut elsewhere = cast.stage.latchkey.browser();
+                let page = elsewhere.open(&link).await;
+                elsewhere.submit(&page, "End that session").await.page();
+            }
+            Self::PasswordChanged => cast.changes_password(|page| page).await,
+            Self::PasswordAndApplications => {
+                cast.changes_password(|page| page.tick("end_applications")).await;
+            }
+            Self::PasswordRecovered => {
+                let link = cast.stage.latchkey.recovery_link(&cast.stage.alice).await;
+                let mut elsewhere = cast.stage.latchkey.browser();
+                let page = elsewhere.open(&link).await.fill("password", NEW).fill("repeat", NEW);
+                elsewhere.submit(&page, "Set new password").await.page();
+            }
+            Self::SignedOutBySupport => {
+                cast.operator().run(&["user", "sign-out", "alice"]).good();
+            }
+            Self::PasswordSetBySupport => {
+                let command = ["user", "set-password", "alice", "--password-stdin"];
+                cast.operator().run_with(&command, NEW).good();
+            }
             Self::RefreshReplayed => replay_refresh(cast).await,
             Self::CodeReplayed => {
                 let held = cast.of(REPLAYED);
                 cast.stage.redeem(&held.ask, &held.code).await.refuses(400, "invalid_grant");
             }
-            Self::Locked => cast.stage.lock().await,
+            Self::Locked => {
+                let command = ["user", "lock", "alice", "--reason", "a test"];
+                cast.operator().run(&command).good();
+            }
             Self::LockedAndUnlocked => {
+                // As `user lock` and `user unlock` do it, but by the clock of this test: what is
+                // made after an unlock counts.
                 cast.stage.lock().await;
                 for one in &cast.held {
                     cast.stage.is_dead_to(&cast.clients[one.born.client], &one.grant).await;
                 }
                 cast.stage.latchkey.pass_seconds(1);
-                people::unlock(&app, "alice").await.unwrap();
+                people::unlock(&cast.stage.latchkey.app, "alice").await.expect("unlocked");
             }
-            Self::ClientRemoved => cast.stage.remove_client().await,
+            Self::ClientRemoved => {
+                cast.operator().run(&["client", "remove", "web"]).good();
+            }
             Self::SecretRotated => {
-                let rotated = rotate_secret(&app, "web", ClientSecret::Generated).await;
-                cast.clients[0].secret = rotated.unwrap().1;
+                let rotated = cast.operator().run(&["client", "rotate-secret", "web"]).json();
+                cast.clients[0].secret = Some(text(&rotated, "client_secret").to_owned());
             }
         }
     }
-}
-
-/// From the first browser, as the list of sessions does it.
-async fn end_session_of_second_browser(cast: &mut Cast) {
-    let app = &cast.stage.latchkey.app;
-    let mut db = app.store.write().await.unwrap();
-    let token = cast.browsers[1].cookies().value("session").expect("a session");
-    let (hash, now) = (latchkey::secret::sha256(&token), app.clock.now());
-    let (session, _) = sessions::find_live(&mut db, &hash, now).await.unwrap().expect("it lives");
-    assert!(sessions::end(&mut db, &session.id, "ended by the person", now).await.unwrap());
-    db.commit().await.unwrap();
 }
 
 /// The thief comes second, with the token that the client has already renewed.

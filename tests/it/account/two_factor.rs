@@ -1,5 +1,6 @@
 //! `/account/two-factor`: set up, backup codes, a lost phone, trusted browsers.
 
+use latchkey::identity::{groups, two_factor};
 use latchkey::paths;
 use latchkey::store::events::{self, Event, Filter};
 use latchkey::store::{backup_codes, credentials};
@@ -252,6 +253,42 @@ async fn a_lost_phone_is_replaced_after_a_backup_code() {
     let (mut third, owed) = latchkey.owing(&alice).await;
     let page = lost.answer(&latchkey, &mut third, owed).await;
     assert_eq!(page.status, 422, "the lost phone signs nobody in");
+    latchkey.enter_with(&alice, &new).await;
+}
+
+#[tokio::test]
+async fn the_phone_is_replaced_also_where_there_are_as_many_as_there_may_be() {
+    let latchkey = Latchkey::start_with(|config| {
+        config.login.two_factor_required_for = vec!["group:staff".into()];
+    })
+    .await;
+    let alice = latchkey.alice().await;
+    let mut browser = latchkey.browser();
+    sign_in(&mut browser, &alice).await;
+    latchkey.turn_on(&mut browser).await;
+    let app = &latchkey.app;
+    let mut db = app.store.write().await.expect("a write");
+    let first = credentials::list_totp(&mut db, &alice.id).await.expect("a list");
+    for n in 1..two_factor::MAX_AUTHENTICATORS {
+        let mut another = first[0].clone();
+        another.id = app.random.id(app.clock.now());
+        another.name = format!("Phone {n}");
+        credentials::insert_totp(&mut db, &another).await.expect("another one");
+    }
+    db.commit().await.expect("a commit");
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
+    assert!(page.says("Phone 9") && !page.says("Add another app"), "{page}");
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
+    assert_eq!(page.url.path(), paths::ACCOUNT_TWO_FACTOR, "not one more: {page}");
+    // Where a rule demands two-factor, the page that cannot turn it off leads there.
+    groups::set_groups(app, "alice", &["staff".to_owned()]).await.expect("a group");
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR_OFF).await;
+    let page = browser.open(page.link("Set up a new phone").as_str()).await;
+    assert_eq!(page.heading(), "Set up a new phone");
+    let new = Phone::scan(&page);
+    let page = page.fill("code", &new.code(&latchkey, 0)).fill("name", "New one");
+    let page = browser.submit(&page, "Replace the old one").await.page();
+    assert!(page.says("New one") && !page.says("Pixel") && !page.says("Phone"), "{page}");
     latchkey.enter_with(&alice, &new).await;
 }
 

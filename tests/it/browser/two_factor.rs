@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::support::Latchkey;
 use crate::support::chromium::{Chromium, Scripts};
+use crate::support::flow::sign_in;
 use crate::support::people::{PASSWORD, TestUser};
 use crate::support::phone::Phone;
 
@@ -147,16 +148,75 @@ async fn two_factor_works_without_scripts() {
     from_set_up_to_a_new_phone(Scripts::Off).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_must_have_two_factor_sets_it_up_at_the_sign_in() {
-    let walk = Walk::prepare(Scripts::On, &["everyone"]).await;
+async fn set_up_at_the_sign_in(scripts: Scripts) {
+    let walk = Walk::prepare(scripts, &["everyone"]).await;
     walk.sign_in().await;
     walk.look("Set up two-factor").await;
     let phone = walk.scan().await;
     walk.confirm(&phone, 0).await;
     walk.look("Save your backup codes").await;
-    walk.keep(Scripts::On).await;
+    walk.keep(scripts).await;
     walk.chromium.click("#saved").await;
     walk.look("Your account").await;
     walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_must_have_two_factor_sets_it_up_at_the_sign_in() {
+    set_up_at_the_sign_in(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_must_have_two_factor_sets_it_up_without_scripts_as_well() {
+    set_up_at_the_sign_in(Scripts::Off).await;
+}
+
+/// Two apps become one, and two browsers that were trusted are trusted no more.
+async fn less_of_everything(scripts: Scripts) {
+    let walk = Walk::prepare(scripts, &[]).await;
+    let (latchkey, chromium) = (&walk.latchkey, &walk.chromium);
+    let mut first = latchkey.browser();
+    sign_in(&mut first, &walk.alice).await;
+    let (phone, _) = latchkey.turn_on(&mut first).await;
+    latchkey.pass_seconds(30);
+    let page = first.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
+    let tablet = Phone::scan(&page);
+    let page = page.fill("name", "Tablet").fill("code", &tablet.code(latchkey, 0));
+    first.submit(&page, "Add this app").await.page();
+    let (mut home, owed) = latchkey.owing(&walk.alice).await;
+    phone.answer(latchkey, &mut home, owed.tick("trust")).await;
+    latchkey.pass_seconds(30);
+    walk.sign_in().await;
+    chromium.sees("Enter your code").await;
+    chromium.fill("code", &phone.code(latchkey, 0)).await;
+    chromium.click("#trust").await;
+    chromium.click("#verify").await;
+    chromium.sees("Your account").await;
+
+    walk.visit(paths::ACCOUNT_TWO_FACTOR).await;
+    walk.look("Two-factor").await;
+    chromium.click(".rows a[href$='/remove']").await;
+    walk.look("Remove Pixel?").await;
+    chromium.click("#remove").await;
+    chromium.sees("Two-factor").await;
+    let rows = "return document.querySelectorAll(\".rows a[href$='/remove']\").length";
+    assert_eq!(chromium.ask(rows).await, json!(1), "the tablet is left");
+    chromium.click("#distrust-all").await;
+    walk.look("Stop trusting all browsers?").await;
+    chromium.click("#distrust").await;
+    chromium.sees("Two-factor").await;
+    let rows = "return document.querySelectorAll(\".rows a[href*='/browsers/']\").length";
+    assert_eq!(chromium.ask(rows).await, json!(0), "none is trusted");
+    walk.look("Two-factor").await;
+    walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_removed_and_no_browser_is_trusted_any_more() {
+    less_of_everything(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_go_without_scripts_as_well() {
+    less_of_everything(Scripts::Off).await;
 }

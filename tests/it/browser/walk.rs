@@ -160,6 +160,45 @@ async fn saying_no_at_either_page_leads_back_to_the_application() {
     walk.chromium.close().await;
 }
 
+/// An application that has people say with which account.
+async fn with_this_account_or_another(scripts: Scripts) {
+    let walk = Walk::prepare(scripts).await;
+    let bob = walk.latchkey.bob().await;
+    let attempt = walk.begin(&[]);
+    walk.to_the_shop(&attempt).await;
+    walk.chromium.sees("Welcome to the shop").await;
+    walk.latchkey.pass_seconds(1);
+    let attempt = walk.begin(&[("prompt", "select_account")]);
+    walk.chromium.visit(&attempt.url).await;
+    walk.look("Choose an account").await;
+    walk.chromium.click("#continue").await;
+    walk.chromium.sees("Welcome to the shop").await;
+    walk.tokens_are_good(&attempt).await;
+    walk.latchkey.pass_seconds(1);
+    walk.chromium.visit(&walk.begin(&[("prompt", "select_account")]).url).await;
+    walk.chromium.sees("Choose an account").await;
+    walk.chromium.click("#other").await;
+    walk.look("Sign in").await;
+    walk.chromium.fill("username", &bob.username).await;
+    walk.chromium.fill("password", &bob.password).await;
+    walk.chromium.click("#sign-in").await;
+    walk.chromium.sees("Allow Photo Printer to use your account?").await;
+    let words = walk.chromium.words("main").await;
+    assert!(words.contains("bob") && !words.contains("alice"), "{words}");
+    walk.chromium.check_console().await;
+    walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_chooses_with_which_account_to_go_on() {
+    with_this_account_or_another(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_chooses_that_without_scripts_as_well() {
+    with_this_account_or_another(Scripts::Off).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_is_not_registered_gets_an_accessible_error_page() {
     let walk = Walk::prepare(Scripts::On).await;

@@ -1,6 +1,7 @@
 //! The program as operators call it: the built binary, its exit codes, what it prints.
 
 mod backup;
+mod events;
 mod operations;
 mod support;
 

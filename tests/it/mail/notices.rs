@@ -45,6 +45,7 @@ fn all<'a>(url: &'a str, reasons: &'a [String]) -> Vec<(Notice<'a>, &'static str
         (Notice::TheftDetected { application: HOSTILE }, "disconnected", "presented a second time"),
         (Notice::AccountLocked { reason: HOSTILE }, "is locked", "The reason given: <b>Evil</b>"),
         (Notice::AccountUnlocked, "is unlocked", "You can sign in again"),
+        (Notice::CodesBlocked, "are blocked", "somebody knows your password"),
         (Notice::SignInBlocked, "trying passwords", "not affected"),
         (Notice::EmailVerification { address: "new@people.example", url }, "Confirm", "confirm it"),
         (

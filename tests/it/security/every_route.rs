@@ -389,6 +389,7 @@ async fn before(stand: &Stand, pattern: &str, number: usize) -> (Browser, Url, S
         }
         paths::LOGIN | paths::RECOVER => {}
         paths::RECOVER_LINK => path = latchkey.recovery_link(&person).await,
+        paths::RECOVER_LINK_CHECK => path = latchkey.recovery_link(&person).await + "/check",
         paths::NOT_ME => path = latchkey.not_me_link(&person).await,
         paths::CONSENT | paths::LOGIN_ACCOUNT => {
             sign_in(&mut browser, &person).await;

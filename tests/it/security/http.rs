@@ -317,8 +317,10 @@ async fn s_176_every_address_takes_its_own_methods_only() {
         paths::LOGIN_TWO_FACTOR,
         paths::LOGIN_ACCOUNT,
         paths::LOGIN_CHANGE_PASSWORD,
+        paths::LOGIN_CHANGE_PASSWORD_CHECK,
         paths::RECOVER,
         paths::RECOVER_LINK,
+        paths::RECOVER_LINK_CHECK,
         paths::NOT_ME,
         paths::CONSENT,
         paths::LOGOUT,
@@ -347,7 +349,14 @@ async fn s_176_every_address_takes_its_own_methods_only() {
         paths::ACCOUNT_SESSIONS_END_OTHERS,
         paths::ACCOUNT_DEVICE_FORGET,
     ];
-    let only_post = [paths::TOKEN, paths::REVOKE, paths::INTROSPECT, paths::ACCOUNT_PASSWORD_CHECK];
+    let only_post = [
+        paths::TOKEN,
+        paths::REVOKE,
+        paths::INTROSPECT,
+        paths::ACCOUNT_PASSWORD_CHECK,
+        paths::LOGIN_CHANGE_PASSWORD_CHECK,
+        paths::RECOVER_LINK_CHECK,
+    ];
     for (_, pattern) in routes::all() {
         let path = routes::filled(&pattern);
         let url: Url = latchkey.at(&path).parse().expect("an address");

@@ -1,10 +1,12 @@
 //! The second factor under attack (S-091, S-121 … S-130, S-139, S-169), beside what
 //! `sign_in/two_factor.rs` says of the code itself.
 
-use latchkey::identity::two_factor::{self, Factor};
-use latchkey::identity::{people, two_factor::accept};
+use latchkey::app::App;
+use latchkey::identity::people;
+use latchkey::identity::sessions::Whereabouts;
+use latchkey::identity::two_factor::{self, By, Factor};
 use latchkey::paths;
-use latchkey::store::{credentials, devices};
+use latchkey::store::{credentials, devices, users};
 use reqwest::Url;
 use serde_json::json;
 
@@ -55,11 +57,28 @@ impl Scene {
     }
 
     async fn accepts(&self, typed: &str) -> Option<Factor> {
-        let mut db = self.latchkey.app.store.write().await.expect("a write");
-        let found = accept(&self.latchkey.app, &mut db, &self.alice.id, typed).await;
-        db.commit().await.expect("a commit");
-        found.expect("an answer")
+        accept(&self.latchkey.app, &self.alice.id, typed).await.expect("an answer")
     }
+
+    /// So many wrong codes, not faster than they are looked at.
+    async fn fails(&self, times: i64) {
+        for n in 0..times {
+            self.latchkey.pass_seconds(30);
+            assert_eq!(self.accepts(&self.phone.code(&self.latchkey, 40 + n)).await, None);
+        }
+        self.latchkey.pass_seconds(30);
+    }
+}
+
+/// Shows a code of that person.
+async fn accept(app: &App, user_id: &str, typed: &str) -> anyhow::Result<Option<Factor>> {
+    let mut db = app.store.write().await?;
+    let user = users::find(&mut db, user_id).await?.expect("the person");
+    let whereabouts = Whereabouts { address: "192.0.2.66".into(), ..Whereabouts::default() };
+    let by = By { user: &user, session_id: None, whereabouts: &whereabouts };
+    let found = two_factor::accept(app, &mut db, &by, typed).await;
+    db.commit().await?;
+    found
 }
 
 async fn sign_out(browser: &mut Browser) {
@@ -196,11 +215,7 @@ async fn s_124_three_wrong_codes_in_half_a_minute_are_looked_at() {
 #[tokio::test]
 async fn s_124_a_hundred_wrong_codes_in_a_row_end_the_apps_codes() {
     let scene = Scene::set().await;
-    for n in 0..100 {
-        scene.latchkey.pass_seconds(90);
-        assert_eq!(scene.accepts(&scene.phone.code(&scene.latchkey, 40 + n)).await, None);
-    }
-    scene.latchkey.pass_seconds(90);
+    scene.fails(100).await;
     assert_eq!(scene.accepts(&scene.phone.code(&scene.latchkey, 0)).await, None);
     let (mut browser, owed) = scene.latchkey.owing(&scene.alice).await;
     let code = scene.phone.code(&scene.latchkey, 0);
@@ -213,6 +228,57 @@ async fn s_124_a_hundred_wrong_codes_in_a_row_end_the_apps_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s_124_the_hundredth_wrong_code_is_told_once() {
+    let mut scene = Scene::set().await;
+    let second = scene.latchkey.another_node().await;
+    scene.fails(98).await;
+    assert_eq!(scene.latchkey.count("authenticator_disabled", &scene.alice).await, 0);
+    // The last two of them at once, with more behind.
+    let mut tries = Vec::new();
+    for n in 0..8 {
+        let app = if n % 2 == 0 { scene.latchkey.app.clone() } else { second.app.clone() };
+        let (user, code) = (scene.alice.id.clone(), scene.phone.code(&scene.latchkey, 40 + n));
+        tries.push(tokio::spawn(async move { accept(&app, &user, &code).await }));
+    }
+    for one in tries {
+        assert_eq!(one.await.expect("a task").expect("an answer"), None);
+    }
+    scene.fails(1).await;
+    assert_eq!(scene.latchkey.count("authenticator_disabled", &scene.alice).await, 1);
+    let about = "The codes of your authenticator app are blocked";
+    let mail = scene.latchkey.mail_about(about).await;
+    assert!(mail.says("somebody knows your password") && mail.says("192.0.2.66"), "{}", mail.text);
+    let mails = scene.latchkey.mails().await;
+    assert_eq!(mails.iter().filter(|mail| mail.subject == about).count(), 1);
+    // Whoever is signed in already finds it on the overview, and among the changes.
+    let page = scene.browser.open(paths::ACCOUNT_SECURITY).await;
+    assert!(page.says("Your app’s codes are blocked"), "{page}");
+    assert!(page.says("Codes were blocked after many wrong ones"), "{page}");
+    // A backup code opens the way to set the app up anew, and then all is well.
+    scene.latchkey.pass_seconds(301);
+    let page = scene.browser.open(page.link("Set the app up anew").as_str()).await;
+    assert_eq!(page.url.path(), CONFIRM, "{page}");
+    let page = page.fill("password", &scene.alice.password).fill("code", &scene.codes[1]);
+    let page = scene.browser.submit(&page, "Confirm").await.page();
+    let phone = Phone::scan(&page);
+    let page = page.fill("code", &phone.code(&scene.latchkey, 0));
+    let page = scene.browser.submit(&page, "Replace the old one").await.page();
+    assert!(page.says("took the place of the old one"), "{page}");
+    let page = scene.browser.open(paths::ACCOUNT_SECURITY).await;
+    assert!(!page.says("codes are blocked"), "{page}");
+    scene.latchkey.enter_with(&scene.alice, &phone).await;
+}
+
+#[tokio::test]
+async fn s_124_support_unlocks_codes_that_are_blocked() {
+    let scene = Scene::set().await;
+    scene.fails(100).await;
+    assert_eq!(scene.accepts(&scene.phone.code(&scene.latchkey, 0)).await, None);
+    people::unlock(&scene.latchkey.app, "alice").await.expect("unlocked");
+    scene.latchkey.enter_with(&scene.alice, &scene.phone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s_126_of_twenty_browsers_with_one_backup_code_one_gets_in() {
     let scene = Scene::set().await;
     let second = scene.latchkey.another_node().await;
@@ -221,10 +287,7 @@ async fn s_126_of_twenty_browsers_with_one_backup_code_one_gets_in() {
         let app = if n % 2 == 0 { scene.latchkey.app.clone() } else { second.app.clone() };
         let (user, code) = (scene.alice.id.clone(), scene.codes[4].clone());
         tries.push(tokio::spawn(async move {
-            let mut db = app.store.write().await.expect("a write");
-            let found = accept(&app, &mut db, &user, &code).await.expect("an answer");
-            db.commit().await.expect("a commit");
-            found.is_some()
+            accept(&app, &user, &code).await.expect("an answer").is_some()
         }));
     }
     let mut opened = 0;
@@ -358,9 +421,8 @@ async fn s_129_a_seed_opens_for_its_own_person_only() {
     credentials::insert_totp(&mut db, &copy).await.expect("a copy");
     db.commit().await.expect("a commit");
     scene.latchkey.pass_seconds(30);
-    let mut db = app.store.write().await.expect("a write");
     let code = scene.phone.code(&scene.latchkey, 0);
-    assert!(accept(app, &mut db, &bob.id, &code).await.is_err(), "it must not open");
+    assert!(accept(app, &bob.id, &code).await.is_err(), "it must not open");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use latchkey::notices::{self, Notice, Source};
 use latchkey::paths;
-use latchkey::store::{devices, sessions, users};
+use latchkey::store::{authorizations, devices, held, sessions, users};
 
 use crate::support::browser::http;
 use crate::support::flow::sign_in;
@@ -56,6 +56,46 @@ async fn whoever_holds_the_link_ends_that_session_with_all_its_tokens() {
     assert_eq!(phone.open(&mail.link("/recover/")).await.heading(), "Choose a new password");
     let page = phone.open(&link).await;
     assert_eq!(page.status, 404, "{page}");
+}
+
+#[tokio::test]
+async fn however_many_tokens_were_born_there_all_of_them_die() {
+    let mut stage = Stage::set().await;
+    let grant = stage.grant(&stage.ask_offline()).await;
+    let link = link(&stage).await;
+    let app = &stage.latchkey.app;
+    let mut db = app.store.write().await.expect("a transaction");
+    let first = held::authorizations(&mut db, &stage.alice.id).await.expect("a list");
+    let first = authorizations::find(&mut db, &first[0].id).await.expect("an answer").expect("it");
+    for n in 1..=1001 {
+        let mut newer = first.clone();
+        newer.id = app.random.id(app.clock.now());
+        newer.created_at = first.created_at + Duration::from_millis(n);
+        authorizations::insert(&mut db, &newer).await.expect("another one");
+    }
+    db.commit().await.expect("a commit");
+    assert!(stage.is_alive(&grant.access).await);
+    let mut phone = stage.latchkey.browser();
+    let page = phone.open(&link).await;
+    phone.submit(&page, "End that session").await.page();
+    stage.is_dead("the first of many", &grant).await;
+    let mut db = app.store.read().await.expect("a connection");
+    let all = held::authorizations(&mut db, &stage.alice.id).await.expect("a list");
+    assert_eq!(all.len(), 1002);
+    assert!(all.iter().all(|one| one.revoked_at.is_some()));
+}
+
+#[tokio::test]
+async fn what_outlived_a_session_that_is_over_dies_as_well() {
+    let mut stage = Stage::set().await;
+    let grant = stage.grant(&stage.ask_offline()).await;
+    let link = link(&stage).await;
+    stage.sign_out().await;
+    assert_eq!(stage.refresh(&grant.refresh).await.status, 200, "it was to outlive the session");
+    let mut phone = stage.latchkey.browser();
+    let page = phone.open(&link).await;
+    phone.submit(&page, "End").await.page();
+    assert!(!stage.is_alive(&grant.access).await);
 }
 
 #[tokio::test]

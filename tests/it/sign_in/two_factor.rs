@@ -283,6 +283,7 @@ async fn s_124_five_wrong_codes_end_the_sign_in() {
         page
     };
     assert_eq!(late.url.path(), paths::LOGIN, "{late}");
+    assert!(late.says("That took too long or too many tries. Please sign in again."), "{late}");
     assert!(browser.cookies().value(SESSION).is_none());
     assert!(browser.cookies().value("latchkey_sign_in").is_none());
     // The password still works: guessing codes locks nobody's password. Codes are looked at again
@@ -318,6 +319,22 @@ async fn s_124_the_sign_in_waits_ten_minutes_for_its_code() {
     scene.latchkey.pass_seconds(601);
     let page = scene.sends(&mut browser, page, &scene.code(0)).await;
     assert_eq!(page.url.path(), paths::LOGIN, "{page}");
+    assert!(page.says("That took too long or too many tries. Please sign in again."), "{page}");
+    // Of the address only a word of ours is understood, and none is shown.
+    for (word, told) in [("over", 1), ("overtaken", 1), ("Evil%20words", 0), ("", 0)] {
+        let address = format!("{}?done={word}", paths::LOGIN);
+        let page = scene.latchkey.browser().open(&address).await;
+        assert_eq!(page.texts("#note").len(), told, "{word}: {page}");
+        assert!(!page.says("Evil"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_way_left_is_told_whom_to_ask() {
+    let scene = Scene::start().await;
+    let (_, page) = scene.owing().await;
+    assert!(page.attributes("#other", "href").is_empty(), "there are no backup codes: {page}");
+    assert!(page.says("Ask support: they are the people who gave you this account"), "{page}");
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! A real browser: Chromium, driven through a chromedriver of the test's own.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use fantoccini::error::CmdError;
@@ -173,25 +175,56 @@ impl Chromium {
     }
 
     /// Fails if anything on this page is out of reach for people with disabilities (WCAG 2.2 AA),
-    /// as far as axe can tell, or if the page must be scrolled sideways on a small screen.
+    /// as far as axe can tell, or if the page must be scrolled sideways on a small screen. The first
+    /// time that a page comes it is looked at on a phone and in the dark as well.
     pub async fn audit(&self) {
         let address = self.address().await;
         if self.scripts == Scripts::On {
             self.ask(&axe()).await;
-            let run = "const done = arguments[arguments.length - 1];
-                const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-                axe.run(document, { runOnly: { type: 'tag', values: tags } }).then(
-                    found => done(found.violations.map(v => v.id + ': ' + v.help + ' at '
-                        + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).join('; '))),
-                    error => done(['axe failed: ' + error]));";
-            let found = self.client.execute_async(run, Vec::new()).await.expect("axe runs");
-            assert_eq!(found, json!([]), "{address} is not accessible");
+            self.run_axe(&format!("{address} on a desk in the light")).await;
+            if self.is_new_here().await {
+                self.prefer("dark").await;
+                self.run_axe(&format!("{address} in the dark")).await;
+                self.prefer("light").await;
+                self.resize(390, 844).await;
+                self.run_axe(&format!("{address} on a phone")).await;
+            }
         }
         self.resize(320, 640).await;
         let sideways = "return document.documentElement.scrollWidth > window.innerWidth";
         let sideways = self.ask(sideways).await;
         assert_eq!(sideways, json!(false), "{address} scrolls sideways at 320 pixels");
         self.resize(1280, 900).await;
+    }
+
+    async fn run_axe(&self, what: &str) {
+        let run = "const done = arguments[arguments.length - 1];
+            const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+            axe.run(document, { runOnly: { type: 'tag', values: tags } }).then(
+                found => done(found.violations.map(v => v.id + ': ' + v.help + ' at '
+                    + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).join('; '))),
+                error => done(['axe failed: ' + error]));";
+        let found = self.client.execute_async(run, Vec::new()).await.expect("axe runs");
+        assert_eq!(found, json!([]), "{what} is not accessible");
+    }
+
+    /// Whether no page like this one, by its title and what its notes are, was here before.
+    async fn is_new_here(&self) -> bool {
+        static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let like = "return document.title + Array.from(document.querySelectorAll('.note'), \
+                    note => ' ' + note.className).join('')";
+        let like = self.ask(like).await.as_str().unwrap_or_default().to_owned();
+        SEEN.lock().expect("nobody broke off here").insert(like)
+    }
+
+    /// Has pages see a person who likes them light or dark; what moves stands still.
+    async fn prefer(&self, scheme: &str) {
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        let command = DevTools("Emulation.setEmulatedMedia", json!({ "features": features }));
+        self.client.issue_cmd(command).await.expect("the browser obeys");
     }
 
     /// Fails if the console has a complaint: blocked by the page's policy, missing, broken.
@@ -255,6 +288,20 @@ fn axe() -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| {
         panic!("{}: {error}. Run scripts/test once, it fetches axe-core", path.display())
     })
+}
+
+/// chromedriver's own way to a command of the developer tools, with its parameters.
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
+    }
 }
 
 /// chromedriver's own command for what stands in the console.

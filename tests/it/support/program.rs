@@ -1,9 +1,10 @@
 //! The program as an operator has it: the built binary in a folder of its own.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use latchkey::clock::Clock;
@@ -84,6 +85,24 @@ impl Program {
         Done::of(&child.wait_with_output().expect("the program ends"))
     }
 
+    /// Starts a command that goes on printing.
+    pub fn follow(&self, arguments: &[&str]) -> Following {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("the program starts");
+        let output = BufReader::new(child.stdout.take().expect("a standard output"));
+        let (told, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // Whoever stops listening wants no more.
+                if told.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Following { child, lines }
+    }
+
     /// Starts `serve` and waits until it is ready.
     pub async fn serve(&mut self) -> Serving {
         let (public, management) = (free_port(), free_port());
@@ -147,6 +166,35 @@ impl Done {
         assert!(!line.contains('\n'), "more than a line: {line}");
         assert!(line.starts_with("latchkey: "), "{line}");
         line.to_owned()
+    }
+}
+
+/// A command that goes on printing.
+pub struct Following {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Following {
+    /// The lines up to the one with `words`.
+    pub fn until(&self, words: &str) -> Vec<String> {
+        let mut came = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_mins(1));
+            let line = line.unwrap_or_else(|_| panic!("{words:?} does not come after {came:?}"));
+            let found = line.contains(words);
+            came.push(line);
+            if found {
+                return came;
+            }
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
