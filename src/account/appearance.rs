@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::paths;
-use crate::store::users;
+use crate::store::{acting, users};
 use crate::templates::Theme;
 use crate::templates::brand::Color;
 use crate::web::appearance::{Appearance, Navigation, Skin, Width};
@@ -98,7 +98,7 @@ pub(super) async fn get(
 /// Keeps what was chosen. A word that is none of the form's counts as the usual.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
-    SignedIn { user, .. }: SignedIn,
+    SignedIn { session, user }: SignedIn,
     form: PageForm,
 ) -> Result<Response, PageError> {
     let color = match form.text("color") {
@@ -119,6 +119,7 @@ pub(super) async fn post(
         width: (form.text("width") == Width::Wide.word()).then_some(Width::Wide),
     };
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, &session, app.clock.now()).await?;
     users::set_appearance(&mut db, &user.id, chosen.kept().as_deref()).await?;
     db.commit().await?;
     Ok(see_other(&format!("{}?done=saved", paths::ACCOUNT_APPEARANCE)))

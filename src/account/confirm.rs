@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::identity::confirm::{self, Attempt, Confirmation};
 use crate::identity::sessions::{self, Proof};
 use crate::paths;
+use crate::store::acting;
 use crate::store::sessions::BrowserSession;
 use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
@@ -225,9 +226,8 @@ async fn go_on(
     onward: &Onward,
 ) -> Result<Response, PageError> {
     let mut db = app.store.write().await?;
-    let Some(token) = sessions::renew(app, &mut db, session, proof).await? else {
-        return Err(PageError::SignInFirst(paths::ACCOUNT_SECURITY.to_owned()));
-    };
+    acting::begin(&mut db, session, app.clock.now()).await?;
+    let token = sessions::renew(app, &mut db, session, proof).await?;
     db.commit().await?;
     let mut response = see_other(&onward.address);
     give_session(app, &mut response, &token, session.remembered_at.is_some());

@@ -92,7 +92,7 @@ pub(super) async fn post(
     let back = |done| Ok(see_other(&format!("{}?done={done}", paths::ACCOUNT_EMAIL)));
     let wanted = match form.text("do") {
         "cancel" => {
-            email::cancel(&app, &who.user).await?;
+            email::cancel(&app, here.act(&who.user, &who.session)).await?;
             return back("canceled");
         }
         "again" => email::pending(&app, &who.user).await?.unwrap_or_default(),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::identity::attempts::KEPT_A_DAY;
+use crate::identity::attempts::{KEPT_A_DAY, TEMPORARY_PASSWORD};
 use crate::identity::familiarity::{Habits, Reason};
 use crate::identity::sign_in::PENDING_TTL;
 use crate::store::StoreError;
@@ -164,6 +164,10 @@ fn words(outcome: &str, method: &str, open: bool) -> (Status, &'static str, Opti
     let is_code = matches!(method, "totp" | "backup_code");
     match outcome {
         "successful" => (Status::Successful, "Signed in", None),
+        "second factor needed" if method == TEMPORARY_PASSWORD => {
+            let warning = "The temporary password was right; one of your own is still owed.";
+            (Status::Failed, "Stopped at a new password", Some(warning))
+        }
         "second factor needed" if open => {
             (Status::Failed, "No code yet", Some("The password was right; a code is still owed."))
         }

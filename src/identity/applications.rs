@@ -14,7 +14,7 @@ use crate::store::consents::{self, Consent};
 use crate::store::events::{self, Event};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
-use crate::store::{StoreError, authorization_requests};
+use crate::store::{StoreError, acting, authorization_requests};
 
 /// An application that a person let in.
 #[derive(Clone, Debug)]
@@ -87,6 +87,7 @@ pub async fn revoke(
     let now = app.clock.now();
     let (consent, client) = (&connected.consent, &connected.client);
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, who.session, now).await?;
     authorization_requests::withdraw(&mut db, &who.user.id, Some(&client.id), now).await?;
     let reason = "disconnected by the person";
     if !consents::revoke(&mut db, &consent.id, &who.user.id, reason, now).await? {
@@ -111,6 +112,7 @@ pub async fn revoke(
 pub async fn revoke_all(app: &App, who: Revoker<'_>) -> Result<usize, StoreError> {
     let now = app.clock.now();
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, who.session, now).await?;
     authorization_requests::withdraw(&mut db, &who.user.id, None, now).await?;
     let reason = "disconnected by the person";
     let clients = consents::revoke_all(&mut db, &who.user.id, reason, now).await?;

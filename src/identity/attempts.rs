@@ -9,37 +9,42 @@ use crate::identity::sessions::{Arrival, Whereabouts};
 use crate::notices::{self, Notice, Source};
 use crate::store::events::{self, Event};
 use crate::store::sessions::BrowserSession;
+use crate::store::throttle::UNKNOWN;
 use crate::store::users::User;
 use crate::store::{Db, StoreError, failure_counts};
 
-/// As many failures of one way and day stay in an account's history one by one.
+/// As many failures of one way and day stay in an account's history one by one; as many of a name
+/// that is nobody's in the trail, so that neither costs a question more (S-109).
 pub const KEPT_A_DAY: i64 = 100;
-/// As many tries with names that are nobody's stay in the trail one by one, in all.
-const UNKNOWN_KEPT_A_DAY: i64 = 10_000;
 
 /// Records an attempt that led nowhere. From [`KEPT_A_DAY`] on it is only counted; the first that
 /// is not kept leaves a mark in the trail.
 pub async fn failed(app: &App, db: &mut Db, event: Event) -> Result<(), StoreError> {
     let method = event.details.get("method").and_then(Value::as_str).unwrap_or_default();
     let bucket = format!("{method} {}", event.outcome);
-    let user_id = event.user_id.as_deref().unwrap_or_default();
+    let subject = subject(&event);
     let address = event.address.clone().unwrap_or_default();
-    let failures = failure_counts::count(db, user_id, &bucket, (event.at, &address)).await?;
-    let kept = if user_id.is_empty() { UNKNOWN_KEPT_A_DAY } else { KEPT_A_DAY };
-    if failures <= kept {
+    let failures = failure_counts::count(db, &subject, &bucket, (event.at, &address)).await?;
+    if failures <= KEPT_A_DAY {
         return events::record(db, &with_place(app, event)).await;
     }
-    if failures == kept + 1 {
+    if failures == KEPT_A_DAY + 1 {
         let mark = Event {
             user_id: event.user_id,
             address: event.address,
             outcome: "counted".into(),
-            details: json!({ "attempts": bucket, "kept": kept }),
+            details: json!({ "attempts": bucket, "kept": KEPT_A_DAY }),
             ..app.event("sign_in_flood")
         };
         return events::record(db, &mark).await;
     }
     Ok(())
+}
+
+/// Whose failures are counted together: a person's, or those of one name that nobody has.
+fn subject(event: &Event) -> String {
+    let hash = event.details.get("name_hash").and_then(Value::as_str).unwrap_or_default();
+    event.user_id.clone().unwrap_or_else(|| format!("{UNKNOWN}{hash}"))
 }
 
 /// Adds where the attempt came from.
@@ -70,7 +75,12 @@ pub struct Owed<'a> {
     pub attempt: &'a str,
     /// What it looks like beside the others.
     pub judgement: &'a Judgement,
+    /// What was proven, as the history tells it.
+    pub method: &'a str,
 }
+
+/// The method of a right password that support has set, and that must be replaced first.
+pub const TEMPORARY_PASSWORD: &str = "temporary_password";
 
 /// Records a right password that is not enough.
 pub async fn half_way(app: &App, db: &mut Db, owed: &Owed<'_>) -> Result<(), StoreError> {
@@ -81,7 +91,7 @@ pub async fn half_way(app: &App, db: &mut Db, owed: &Owed<'_>) -> Result<(), Sto
         address: Some(owed.whereabouts.address.clone()),
         user_agent: Some(owed.whereabouts.user_agent.clone()),
         outcome: "second factor needed".into(),
-        details: json!({ "method": "password", "unusual": names(&owed.judgement.reasons) }),
+        details: json!({ "method": owed.method, "unusual": names(&owed.judgement.reasons) }),
         attempt: Some(owed.attempt.to_owned()),
         ..app.event("sign_in")
     };

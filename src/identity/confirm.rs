@@ -74,9 +74,8 @@ pub async fn confirm(app: &App, attempt: &Attempt<'_>) -> anyhow::Result<Confirm
     if let Some(until) = count(app, attempt).await? {
         return Ok(Confirmation::Closed { until });
     }
-    let device = attempt.whereabouts.device.as_deref();
     let name = &attempt.user.username_key;
-    let bucket = match lockout::admit(app, Some(attempt.user), name, device).await? {
+    let bucket = match lockout::admit(app, Some(attempt.user), name, attempt.whereabouts).await? {
         Admission::Open(bucket) => bucket,
         Admission::Blocked { retry_after, .. } => {
             let wait = retry_after.unwrap_or(*app.config.login.lockout);
@@ -145,8 +144,7 @@ async fn factors(app: &App, db: &mut Db, attempt: &Attempt<'_>) -> anyhow::Resul
         let (amr, acr) = (session.amr.clone(), session.acr.clone());
         return Ok(Some(Proof { amr, acr, at: session.auth_time, ..Proof::password(now) }));
     }
-    let by =
-        By { user: attempt.user, session_id: Some(&session.id), whereabouts: attempt.whereabouts };
+    let by = By { user: attempt.user, session: Some(session), whereabouts: attempt.whereabouts };
     let Some(factor) = two_factor::accept(app, db, &by, attempt.code).await? else {
         return Ok(None);
     };

@@ -15,14 +15,16 @@ use crate::protocol::claims::StandardClaims;
 use crate::secret::sha256;
 use crate::store::links::{self, Link, Purpose};
 use crate::store::users::{self, Email, User};
-use crate::store::{Db, StoreError, events};
+use crate::store::{StoreError, acting, events, recent_events};
 
 /// How long a link is good.
 pub const LINK_TTL: Duration = Duration::from_hours(24);
 /// A person may have this many links sent …
-const MOST: usize = 5;
+const MOST: i64 = 5;
 /// … within this time, so that nobody's mailbox is flooded.
 const WITHIN: Duration = Duration::from_hours(1);
+/// The kind of event that says so.
+const ASKED: &str = "email_change_asked";
 
 /// How asking for a link went.
 #[derive(Debug)]
@@ -70,7 +72,9 @@ pub async fn ask(app: &App, act: Act<'_>, typed: &str) -> Result<Asked, StoreErr
         used_at: None,
     };
     let mut db = app.store.write().await?;
-    if asked_lately(app, &mut db, user).await? >= MOST {
+    // What is done in a session waits for what is done in another: of racing forms each counts.
+    acting::begin(&mut db, act.session, now).await?;
+    if recent_events::count_of_kind(&mut db, &user.id, ASKED, now - WITHIN).await? >= MOST {
         return Ok(Asked::TooMany);
     }
     let owner = users::find_by_login(&mut db, &key).await?;
@@ -88,13 +92,6 @@ pub async fn ask(app: &App, act: Act<'_>, typed: &str) -> Result<Asked, StoreErr
     Ok(Asked::Sent { url: (!is_others).then_some(url) })
 }
 
-async fn asked_lately(app: &App, db: &mut Db, user: &User) -> Result<usize, StoreError> {
-    let since = Some(app.clock.now() - WITHIN);
-    let filter = events::Filter { user_id: Some(&user.id), since, before: None, limit: 500 };
-    let lately = events::list(db, filter).await?;
-    Ok(lately.iter().filter(|event| event.kind == "email_change_asked").count())
-}
-
 /// The address that waits to be proven.
 pub async fn pending(app: &App, user: &User) -> Result<Option<String>, StoreError> {
     let mut db = app.store.read().await?;
@@ -103,9 +100,10 @@ pub async fn pending(app: &App, user: &User) -> Result<Option<String>, StoreErro
 }
 
 /// Forgets the change that was asked for: its link is worth nothing any more.
-pub async fn cancel(app: &App, user: &User) -> Result<(), StoreError> {
+pub async fn cancel(app: &App, act: Act<'_>) -> Result<(), StoreError> {
     let mut db = app.store.write().await?;
-    links::void_all(&mut db, Purpose::Email, &user.id).await?;
+    acting::begin(&mut db, act.session, app.clock.now()).await?;
+    links::void_all(&mut db, Purpose::Email, &act.user.id).await?;
     db.commit().await
 }
 
@@ -123,6 +121,7 @@ pub async fn look(app: &App, user: &User, token: &str) -> Result<Option<String>,
 pub async fn confirm(app: &App, act: Act<'_>, token: &str) -> Result<bool, StoreError> {
     let (now, user) = (app.clock.now(), act.user);
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, now).await?;
     let spent = links::spend(&mut db, Purpose::Email, &sha256(token), now).await?;
     let own = spent.filter(|link| link.user_id == user.id);
     // Without a commit, another person's link was not spent.

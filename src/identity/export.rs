@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::identity::acts::Act;
 use crate::store::held::{self, HeldAuthorization, HeldConsent};
 use crate::store::users::User;
-use crate::store::{Db, StoreError, backup_codes, clients, credentials, events};
+use crate::store::{Db, StoreError, acting, backup_codes, clients, credentials, events};
 
 /// Each table about people: the member of the export that holds it, or why none does (in
 /// parentheses).
@@ -25,6 +25,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("events", "events"),
     ("pending_sign_ins", "(sign-ins half done, gone within minutes)"),
     ("factor_failures", "(a count of wrong codes, gone with the next right one)"),
+    ("factor_tries", "(the same, by browser)"),
     ("failure_counts", "(a count of what the events tell of attempts to sign in)"),
 ];
 
@@ -35,6 +36,7 @@ const PORTION: i64 = 1000;
 pub async fn export(app: &App, act: Act<'_>) -> Result<Value, StoreError> {
     let event = act.event(app, "data_exported", json!({}));
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, app.clock.now()).await?;
     events::record(&mut db, &event).await?;
     db.commit().await?;
     let mut db = app.store.read().await?;

@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use crate::app::App;
+use crate::identity::browsers;
+use crate::identity::sessions::Whereabouts;
 use crate::keys::Mac;
-use crate::secret::sha256;
 use crate::store::throttle::{self, Bounds, UNKNOWN};
 use crate::store::users::User;
-use crate::store::{Db, StoreError, devices};
+use crate::store::{Db, StoreError};
 
 /// Failures in a row after which strangers stay shut out until the owner comes in some other way,
 /// and after which a browser's own failures end the password (NIST SP 800-63B-4 §3.2.2).
@@ -47,12 +48,12 @@ pub enum Admission {
 }
 
 /// Takes a try at the password of `user`, or of the name `key` that nobody has, from the browser
-/// with this device cookie.
+/// there.
 pub async fn admit(
     app: &App,
     user: Option<&User>,
     key: &str,
-    device: Option<&str>,
+    whereabouts: &Whereabouts,
 ) -> Result<Admission, StoreError> {
     let now = app.clock.now();
     let rules = &app.config.login;
@@ -63,7 +64,7 @@ pub async fn admit(
         in_a_row: IN_A_ROW,
     };
     let mut db = app.store.write().await?;
-    let bucket = bucket(app, &mut db, user, key, device).await?;
+    let bucket = bucket(app, &mut db, user, key, whereabouts).await?;
     let spent = throttle::is_password_spent(&mut db, &bucket.subject, IN_A_ROW).await?;
     let taken = if spent {
         None
@@ -87,14 +88,11 @@ async fn bucket(
     db: &mut Db,
     user: Option<&User>,
     key: &str,
-    device: Option<&str>,
+    whereabouts: &Whereabouts,
 ) -> Result<Bucket, StoreError> {
     // Nobody's name is asked for as often as anybody's.
     let user_id = user.map(|user| user.id.as_str()).unwrap_or_default();
-    let known = match device {
-        Some(token) => devices::find(db, user_id, &sha256(token)).await?,
-        None => None,
-    };
+    let known = browsers::find(db, user_id, whereabouts).await?;
     let device = known.map(|device| device.id).unwrap_or_default();
     let subject = match user {
         Some(user) => user.id.clone(),

@@ -5,6 +5,7 @@ pub mod advice;
 pub mod applications;
 pub mod attempts;
 pub mod blocked;
+pub mod browsers;
 pub mod clients;
 pub mod confirm;
 pub mod email;

@@ -17,7 +17,7 @@ use crate::store::links::{self, Purpose};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::store::{
-    Db, StoreError, applications, authorizations, consents, devices, pending_sign_ins,
+    Db, StoreError, acting, applications, authorizations, consents, devices, pending_sign_ins,
     sessions as browsers,
 };
 
@@ -62,7 +62,7 @@ pub enum Changed {
         /// For the cookie.
         token: String,
     },
-    /// Another change, or the end of this session, came first: nothing was changed.
+    /// Another change came first: nothing was changed.
     Overtaken,
 }
 
@@ -75,6 +75,7 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
     let Change { session, user, proof, .. } = change;
     let now = app.clock.now();
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, session, now).await?;
     let open = browsers::list(&mut db, &user.id).await?;
     let open = open.iter().filter(|one| one.is_live(now) && one.id != session.id).count();
     sessions::end_all(app, &mut db, &user.id, Some(&session.id), REASON).await?;
@@ -85,10 +86,10 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
     if !credentials::change(&mut db, change.old_hash, &credential).await? {
         return Ok(Changed::Overtaken);
     }
-    let Some(token) = sessions::renew(app, &mut db, session, proof).await? else {
-        return Ok(Changed::Overtaken);
-    };
+    let token = sessions::renew(app, &mut db, session, proof).await?;
     links::void_all(&mut db, Purpose::Recovery, &user.id).await?;
+    // Whoever knew the old one may have asked for another address.
+    links::void_all(&mut db, Purpose::Email, &user.id).await?;
     lockout::reopened(&mut db, &user.id).await?;
     pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     let trusted_browsers = devices::distrust_all(&mut db, &user.id).await?;

@@ -196,6 +196,7 @@ pub async fn lock(app: &App, who: &str, reason: &str) -> Result<User, PeopleErro
     let mut db = app.store.write().await?;
     users::lock(&mut db, &user.id, reason, now).await?;
     sessions::end_all(app, &mut db, &user.id, None, "account locked").await?;
+    links::void_all(&mut db, Purpose::Email, &user.id).await?;
     devices::distrust_all(&mut db, &user.id).await?;
     pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     record(app, &mut db, "user_locked", &user.id, json!({ "reason": reason })).await?;
@@ -270,6 +271,7 @@ async fn end_everything(
     authorizations::revoke_for_user(db, user_id, reason, now).await?;
     // Nor does anything go on that was begun with the old password, or by a link.
     links::void_all(db, Purpose::Recovery, user_id).await?;
+    links::void_all(db, Purpose::Email, user_id).await?;
     pending_sign_ins::remove_for_user(db, user_id).await?;
     devices::distrust_all(db, user_id).await.map(drop)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::identity::acts::Act;
 use crate::protocol::claims::StandardClaims;
-use crate::store::{StoreError, events, users};
+use crate::store::{StoreError, acting, events, users};
 
 /// Replaces the claims of who acts; `changed` names those that differ, for the audit trail, which
 /// keeps no values.
@@ -16,6 +16,7 @@ pub async fn change(
     changed: &[&str],
 ) -> Result<(), StoreError> {
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, app.clock.now()).await?;
     users::set_claims(&mut db, &act.user.id, claims, app.clock.now()).await?;
     let event = act.event(app, "profile_changed", json!({ "fields": changed }));
     events::record(&mut db, &event).await?;
@@ -26,6 +27,7 @@ pub async fn change(
 pub async fn choose_mails(app: &App, act: Act<'_>, wanted: bool) -> Result<(), StoreError> {
     let since = (!wanted).then(|| app.clock.now());
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, app.clock.now()).await?;
     users::set_sign_in_mails_off(&mut db, &act.user.id, since).await?;
     let details = json!({ "fields": ["sign_in_mails"], "on": wanted });
     events::record(&mut db, &act.event(app, "profile_changed", details)).await?;

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::identity::sessions::Whereabouts;
 use crate::store::events::{self, Event};
 use crate::store::sessions::BrowserSession;
-use crate::store::{StoreError, consents, credentials, recent_events, sessions};
+use crate::store::{StoreError, acting, consents, credentials, recent_events, sessions};
 
 /// A way that was begun longer ago is begun anew.
 const LASTS: Duration = Duration::from_hours(24);
@@ -182,6 +182,7 @@ pub async fn say(
         ..app.event(word.kind())
     };
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, session, app.clock.now()).await?;
     events::record(&mut db, &event).await?;
     db.commit().await
 }

@@ -22,8 +22,10 @@ use crate::paths;
 use crate::secret::sha256;
 use crate::store::credentials::{self, PasswordCredential};
 use crate::store::events::{self, Event};
+use crate::store::failure_counts::{self, RECOVERY};
 use crate::store::links::{self, Link, Purpose};
 use crate::store::queue::{self, Job};
+use crate::store::throttle::UNKNOWN;
 use crate::store::users::{self, User};
 use crate::store::{Db, StoreError, authorizations, devices, pending_sign_ins};
 
@@ -31,10 +33,12 @@ use crate::store::{Db, StoreError, authorizations, devices, pending_sign_ins};
 const KIND: &str = "recovery";
 /// The purpose under which they are sealed there.
 const SEAL: &str = purpose::QUEUE;
-/// Links that one account gets within [`WINDOW`]: no mailbox is flooded by strangers.
+/// Links that one account has at most that are not over: no mailbox is flooded by strangers, and who
+/// is refused another has one in the mailbox that is good still.
 const LINKS: i64 = 3;
-/// How long a link counts against the next.
-const WINDOW: Duration = Duration::from_hours(1);
+/// Requests of a day about one account, or one name that is nobody's, that the trail keeps one by
+/// one: anybody can ask.
+const KEPT_A_DAY: i64 = 5;
 /// How long a request waits for the clockwork before it is worth nothing.
 const ASKED_FOR: Duration = Duration::from_mins(10);
 /// How long a request belongs to the node that took it.
@@ -122,6 +126,12 @@ async fn answer(app: &App, job: &Job) -> anyhow::Result<()> {
             None => Some(app.lasting.mac_text(Mac::UnknownName, asked.login.as_bytes())),
             Some(_) => None,
         };
+        let subject = match (&user, &name_hash) {
+            (Some(user), _) => user.id.clone(),
+            (None, hash) => format!("{UNKNOWN}{}", hash.as_deref().unwrap_or_default()),
+        };
+        let seen = (app.clock.now(), asked.address.as_str());
+        let asked_today = failure_counts::count(&mut db, &subject, RECOVERY, seen).await?;
         let event = Event {
             user_id: user.map(|user| user.id),
             address: Some(asked.address),
@@ -130,7 +140,9 @@ async fn answer(app: &App, job: &Job) -> anyhow::Result<()> {
             details: json!({ "name_hash": name_hash }),
             ..app.event("recovery_asked")
         };
-        events::record(&mut db, &event).await?;
+        if asked_today <= KEPT_A_DAY {
+            events::record(&mut db, &event).await?;
+        }
     }
     Ok(db.commit().await?)
 }
@@ -150,7 +162,8 @@ async fn write_to(
     if user.email.is_none() || user.email_verified_at.is_none() {
         return Ok("no verified address");
     }
-    let since = app.clock.now() - WINDOW;
+    users::hold(db, &user.id).await?;
+    let since = app.clock.now() - RECOVERY_TTL;
     if links::count_since(db, Purpose::Recovery, &user.id, since).await? >= LINKS {
         return Ok("too many");
     }

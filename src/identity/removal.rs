@@ -8,7 +8,7 @@ use crate::identity::acts::Act;
 use crate::identity::sessions;
 use crate::notices::{self, Notice};
 use crate::store::events::Event;
-use crate::store::{Db, StoreError, authorizations, consents, events, removals, users};
+use crate::store::{Db, StoreError, acting, authorizations, consents, events, removals, users};
 
 /// At most so many accounts are removed in one run.
 const BATCH: i64 = 100;
@@ -35,6 +35,7 @@ pub async fn plan(app: &App, act: Act<'_>) -> Result<Plan, StoreError> {
     }
     let grace = *app.config.account.removal_grace;
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, now).await?;
     if user.admin_at.is_some()
         && removals::count_other_administrators(&mut db, &user.id).await? == 0
     {
@@ -64,6 +65,7 @@ pub async fn call_off(app: &App, act: Act<'_>) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, app.clock.now()).await?;
     removals::set(&mut db, &act.user.id, None).await?;
     events::record(&mut db, &act.event(app, "removal_called_off", json!({}))).await?;
     notices::tell(app, &mut db, act.user, act.source(), Notice::RemovalCalledOff).await?;

@@ -144,8 +144,7 @@ async fn admit(
     key: Option<&str>,
 ) -> Result<Result<Bucket, SignIn>, StoreError> {
     let name = key.unwrap_or(attempt.login);
-    let device = attempt.whereabouts.device.as_deref();
-    let (retry_after, first) = match lockout::admit(app, user, name, device).await? {
+    let (retry_after, first) = match lockout::admit(app, user, name, attempt.whereabouts).await? {
         Admission::Open(bucket) => return Ok(Ok(bucket)),
         Admission::Blocked { retry_after, first } => (retry_after, first),
     };
@@ -231,7 +230,8 @@ pub async fn owe_second_factor(
     }
     pending_sign_ins::insert(&mut db, &pending).await?;
     let attempt = attempt_of(&pending);
-    let owed = Owed { user, whereabouts, client_id, attempt: &attempt, judgement: &judgement };
+    let (attempt, judgement, method) = (&attempt, &judgement, "password");
+    let owed = Owed { user, whereabouts, client_id, attempt, judgement, method };
     attempts::half_way(app, &mut db, &owed).await?;
     db.commit().await?;
     Ok(Some(token))

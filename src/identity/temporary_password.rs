@@ -9,10 +9,12 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::hashing::{HashingError, Verdict};
+use crate::identity::attempts::{self, Owed, TEMPORARY_PASSWORD};
+use crate::identity::familiarity::Judgement;
 use crate::identity::lockout;
 use crate::identity::password::{self, Rules, Weakness, names_of};
 use crate::identity::sessions::{Arrival, Proof, Whereabouts};
-use crate::identity::sign_in::PENDING_TTL;
+use crate::identity::sign_in::{PENDING_TTL, attempt_of};
 use crate::notices::{self, Notice, Source};
 use crate::secret::sha256;
 use crate::store::credentials::{self, PasswordCredential};
@@ -37,8 +39,13 @@ pub async fn must_change(db: &mut Db, user_id: &str) -> Result<bool, StoreError>
 }
 
 /// Remembers what this browser has proven, until its person has chosen a password; gives the token
-/// for its cookie. It is an interaction, no session.
-pub async fn owe(app: &App, db: &mut Db, arrival: &Arrival<'_>) -> anyhow::Result<String> {
+/// for its cookie. It is an interaction, no session; the history tells of it, for it may end here.
+pub async fn owe(
+    app: &App,
+    db: &mut Db,
+    arrival: &Arrival<'_>,
+    (client_id, judgement): (Option<&str>, &Judgement),
+) -> anyhow::Result<String> {
     let token = app.random.token("");
     let now = app.clock.now();
     let pending = PendingSignIn {
@@ -49,8 +56,14 @@ pub async fn owe(app: &App, db: &mut Db, arrival: &Arrival<'_>) -> anyhow::Resul
         expires_at: now + PENDING_TTL,
         remembered_at: arrival.remembered.then_some(now),
     };
-    let proof = serde_json::to_string(arrival.proof)?;
-    pending_sign_ins::insert_proven(db, &pending, &proof).await?;
+    // The sign-in that this becomes names the same attempt.
+    let attempt = arrival.proof.attempt.clone().unwrap_or_else(|| attempt_of(&pending));
+    let proof = Proof { attempt: Some(attempt.clone()), ..arrival.proof.clone() };
+    pending_sign_ins::insert_proven(db, &pending, &serde_json::to_string(&proof)?).await?;
+    let Arrival { user, whereabouts, .. } = *arrival;
+    let (attempt, method) = (attempt.as_str(), TEMPORARY_PASSWORD);
+    let owed = Owed { user, whereabouts, client_id, attempt, judgement, method };
+    attempts::half_way(app, db, &owed).await?;
     Ok(token)
 }
 
@@ -136,6 +149,7 @@ pub async fn choose(
     }
     pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     links::void_all(&mut db, Purpose::Recovery, &user.id).await?;
+    links::void_all(&mut db, Purpose::Email, &user.id).await?;
     lockout::reopened(&mut db, &user.id).await?;
     let event = Event {
         user_id: Some(user.id.clone()),

@@ -18,6 +18,7 @@ use crate::web::logo;
 use crate::web::page::see_other;
 use crate::web::rate_limit::SignInLimit;
 use crate::web::request_id;
+use crate::web::whole;
 use crate::{account, oauth, paths, sign_in};
 
 /// Everything the public listener serves.
@@ -45,6 +46,7 @@ pub fn router_within(app: Arc<App>, limit: &SignInLimit) -> Router {
         .route(paths::ASSETS, get(assets::get))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
+        .layer(middleware::from_fn(whole::wait))
         .layer(middleware::from_fn(refuse_nul))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), render_errors));
     pages

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::identity::familiarity::HISTORY;
-use crate::identity::lockout::IN_A_ROW;
 use crate::identity::removal;
 use crate::identity::two_factor::ENROLMENT_TTL;
 use crate::server::background::Background;
@@ -32,6 +32,9 @@ const LEFTOVERS_KEPT: Duration = Duration::from_hours(24);
 /// How long it is remembered, after its time, what must not count once more. A clock that went
 /// wrong by a day and is set right again brings nothing back to life.
 const REMEMBERED: Duration = Duration::from_hours(48);
+const DAY: Duration = Duration::from_hours(24);
+/// How long counts stay of tries at names that nobody has.
+const UNKNOWN_KEPT: Duration = Duration::from_hours(24);
 /// How often keys are looked at: another node may have made, retired or replaced one.
 const KEYS_EVERY: Duration = Duration::from_secs(15);
 
@@ -80,8 +83,11 @@ macro_rules! until_done {
 /// something is an event.
 pub async fn sweep_history(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
+    let today = Timestamp::from_seconds(failure_counts::day_of(now) * 86_400);
     let sign_ins = until_done!(app, sign_ins::sweep, now - HISTORY);
     let rows = sign_ins
+        + until_done!(app, sign_ins::trim_unknown, (today - DAY, today))
+        + until_done!(app, sign_ins::trim_unknown, (today, today + DAY))
         + until_done!(app, failure_counts::sweep, now - HISTORY)
         + until_done!(app, events::sweep, now - *app.config.account.audit_retention);
     if rows > 0 {
@@ -111,20 +117,9 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     until_done!(app, used_assertions::sweep, now - REMEMBERED);
     until_done!(app, authorizations::sweep, now - KEPT);
     until_done!(app, sessions::sweep, now - KEPT);
-    sweep_tries(app).await?;
+    // A day after the last try at them: names that nobody has.
+    until_done!(app, throttle::sweep, now - UNKNOWN_KEPT);
+    until_done!(app, failure_counts::sweep_unknown, now - UNKNOWN_KEPT);
     removal::carry_out(app).await?;
     Ok(())
-}
-
-/// Forgets tries at names that nobody has, a day after the last.
-async fn sweep_tries(app: &App) -> anyhow::Result<()> {
-    let before = app.clock.now() - Duration::from_hours(24);
-    loop {
-        let mut db = app.store.write().await?;
-        let rows = throttle::sweep(&mut db, before, IN_A_ROW, BATCH).await?;
-        db.commit().await?;
-        if i64::try_from(rows).unwrap_or(0) < BATCH {
-            return Ok(());
-        }
-    }
 }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::paths;
 use crate::protocol::scope::{Scope, ScopeWords};
 use crate::store::authorization_requests as requests;
-use crate::store::consents;
+use crate::store::{StoreError, acting, consents};
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::see_other;
@@ -107,6 +107,11 @@ pub(super) async fn post(
         "allow" => {
             let mut db = app.store.write().await?;
             let now = app.clock.now();
+            match acting::begin(&mut db, &signed_in.session, now).await {
+                // The request asks again who is here.
+                Err(StoreError::SignedOut) => return Ok(see_other(&paths::resume(&pending.id))),
+                begun => begun?,
+            }
             let user = Some(signed_in.user.id.as_str());
             if !requests::decide(&mut db, &pending.id, "allowed", user, now).await? {
                 return Err(PageError::RequestGone);

@@ -184,6 +184,10 @@ fn complaint(refused: &SecondFactor, backup: bool) -> &'static str {
         SecondFactor::TooFast => {
             "Too many wrong codes. Wait half a minute, then enter the newest code."
         }
+        SecondFactor::Later => {
+            "Too many wrong codes came from browsers that are new to this account. Wait an hour, use \
+             a browser you have signed in from before, or use a backup code."
+        }
         SecondFactor::Blocked => {
             "After so many wrong codes, the app’s codes are not taken any more. Use a backup code, \
              or ask support."

@@ -133,7 +133,7 @@ pub(super) async fn post(
     if !form.text("saved").is_empty() {
         return go_on(&scene, signed_in.as_ref(), &whereabouts).await;
     }
-    let by = By { user: &user, session_id: None, whereabouts: &whereabouts };
+    let by = By { user: &user, session: None, whereabouts: &whereabouts };
     let claim = claim(&form);
     let outcome = two_factor::confirm(&app, &by, Within::SignIn(&pending), &claim).await?;
     let error = complaint(&outcome);
@@ -158,7 +158,7 @@ async fn go_on(
     let Some(at) = proven_at else {
         return Ok(see_other(&onward.step(paths::LOGIN_TWO_FACTOR_SET_UP)));
     };
-    two_factor::mark_saved(app, user).await?;
+    two_factor::mark_saved(app, &By { user, session: None, whereabouts }).await?;
     let proof = Proof {
         method: Method::Totp,
         attempt: Some(attempt_of(pending)),

@@ -5,6 +5,9 @@ use crate::clock::Timestamp;
 use super::row::record;
 use super::{Db, StoreError};
 
+/// As many accounts know one browser at once.
+pub const AT_ONCE: usize = 5;
+
 /// A browser that a person has signed in from.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -12,7 +15,7 @@ pub struct Device {
     pub id: String,
     /// Whose.
     pub user_id: String,
-    /// The SHA-256 of what the browser's long-lived cookie holds.
+    /// The SHA-256 of the token that this account gave the browser's long-lived cookie.
     pub token_hash: String,
     /// What it called itself last.
     pub user_agent: String,
@@ -41,21 +44,38 @@ impl Device {
     }
 }
 
-/// The person's device with this cookie.
+/// The person's device with one of these tokens, of which at most [`AT_ONCE`] are looked for.
 pub async fn find(
     db: &mut Db,
     user_id: &str,
-    token_hash: &str,
+    token_hashes: &[String],
 ) -> Result<Option<Device>, StoreError> {
+    let hash = |at: usize| token_hashes.get(at).map(String::as_str).unwrap_or_default();
     let device = sqlx::query_as(
         "SELECT id, user_id, token_hash, user_agent, address, first_seen_at, last_seen_at, \
-         trusted_until, trusted_at FROM devices WHERE user_id = $1 AND token_hash = $2",
+         trusted_until, trusted_at FROM devices \
+         WHERE user_id = $1 AND token_hash IN ($2, $3, $4, $5, $6) \
+         ORDER BY last_seen_at DESC, id LIMIT 1",
     )
     .bind(user_id)
-    .bind(token_hash)
+    .bind(hash(0))
+    .bind(hash(1))
+    .bind(hash(2))
+    .bind(hash(3))
+    .bind(hash(4))
     .fetch_optional(db)
     .await?;
     Ok(device)
+}
+
+/// Knows a device by another token from now on.
+pub async fn renew(db: &mut Db, id: &str, token_hash: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE devices SET token_hash = $2 WHERE id = $1")
+        .bind(id)
+        .bind(token_hash)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// The person's device of this id.

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The database cannot serve at the moment; the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(Cow<'static, str>),
+    /// The session in whose name something was to be done has ended.
+    #[error("the session in whose name this was asked has ended")]
+    SignedOut,
     /// Another row holds the same unique value.
     #[error("another record holds the same unique value")]
     Conflict,

@@ -6,10 +6,15 @@ use crate::clock::Timestamp;
 use super::row::record;
 use super::{Db, StoreError};
 
+/// The bucket of requests for a link to choose a new password: anybody can make them, so they are
+/// counted here too, but they are no attempts to sign in.
+pub const RECOVERY: &str = "recovery asked";
+
 /// The attempts on one account that went wrong on one day, in one way.
 #[derive(Clone, Debug)]
 pub struct FailureCount {
-    /// Whose account; empty for names that are nobody's.
+    /// Whose account; for a name that is nobody's, [`UNKNOWN`](super::throttle::UNKNOWN) and
+    /// its keyed hash.
     pub user_id: String,
     /// Days since 1970, UTC.
     pub day: i64,
@@ -65,14 +70,29 @@ pub async fn list_over(
 ) -> Result<Vec<FailureCount>, StoreError> {
     let counts = sqlx::query_as(
         "SELECT user_id, day, bucket, failures, last_at, last_address FROM failure_counts \
-         WHERE user_id = $1 AND day >= $2 AND failures > $3 ORDER BY last_at DESC, bucket",
+         WHERE user_id = $1 AND day >= $2 AND failures > $3 AND bucket <> $4 ORDER BY last_at DESC, bucket",
     )
     .bind(user_id)
     .bind(day_of(since))
     .bind(kept)
+    .bind(RECOVERY)
     .fetch_all(db)
     .await?;
     Ok(counts)
+}
+
+/// Deletes at most `limit` counts of names that nobody has, of days that were over before `before`.
+pub async fn sweep_unknown(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM failure_counts WHERE (user_id, day, bucket) IN \
+         (SELECT user_id, day, bucket FROM failure_counts \
+         WHERE day < $1 AND (user_id = '' OR (user_id >= '?' AND user_id < '@')) LIMIT $2)",
+    )
+    .bind(day_of(before))
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Deletes at most `limit` counts of days that were over before `before`.

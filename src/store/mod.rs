@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use sqlx::Any;
 use sqlx::pool::PoolConnection;
 
+pub mod acting;
 pub mod active_sessions;
 pub mod applications;
 pub mod authorization_requests;

@@ -5,6 +5,24 @@ use crate::clock::Timestamp;
 use super::events::Event;
 use super::{Db, StoreError};
 
+/// How many events of this kind the person has since then.
+pub async fn count_of_kind(
+    db: &mut Db,
+    user_id: &str,
+    kind: &str,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM events WHERE user_id = $1 AND kind = $2 AND at >= $3",
+    )
+    .bind(user_id)
+    .bind(kind)
+    .bind(since)
+    .fetch_one(db)
+    .await?;
+    Ok(count)
+}
+
 /// A person's newest events whose kind begins with `prefix`.
 pub async fn of_kind(
     db: &mut Db,

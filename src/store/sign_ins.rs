@@ -154,6 +154,31 @@ pub async fn count_failures(
     Ok(count)
 }
 
+/// As many tries of a day with names that are nobody's stay in the trail, the first.
+pub const UNKNOWN_KEPT_A_DAY: i64 = 10_000;
+
+/// Deletes at most `limit` tries with names that are nobody's of the day from `begin` to `end`, beyond
+/// the first [`UNKNOWN_KEPT_A_DAY`]: they are about no one who could want to read them, and anybody
+/// can make them.
+pub async fn trim_unknown(
+    db: &mut Db,
+    (begin, end): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM events WHERE id IN (SELECT id FROM events \
+         WHERE kind = 'sign_in' AND user_id IS NULL AND at >= $1 AND at < $2 \
+         ORDER BY at, id LIMIT $4 OFFSET $3)",
+    )
+    .bind(begin)
+    .bind(end)
+    .bind(UNKNOWN_KEPT_A_DAY)
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Deletes at most `limit` attempts from before `before`.
 pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(

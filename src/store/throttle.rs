@@ -169,20 +169,14 @@ pub async fn break_row(db: &mut Db, subject: &str) -> Result<(), StoreError> {
 }
 
 /// Deletes at most `limit` counts of names that nobody has ([`UNKNOWN`]) whose last try was before
-/// `before`. Counts of accounts stay: failures in a row have no end of their own (NIST SP
-/// 800-63B-4 §3.2.2), and neither have rows that close the way for good.
-pub async fn sweep(
-    db: &mut Db,
-    before: Timestamp,
-    in_a_row: i64,
-    limit: i64,
-) -> Result<u64, StoreError> {
+/// `before`, however many they are: strangers can make such rows without end. Counts of accounts
+/// stay: failures in a row have no end of their own (NIST SP 800-63B-4 §3.2.2).
+pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM throttle WHERE subject IN (SELECT subject FROM throttle \
-         WHERE last_at < $1 AND in_a_row < $2 AND subject >= '?' AND subject < '@' LIMIT $3)",
+         WHERE last_at < $1 AND subject >= '?' AND subject < '@' LIMIT $2)",
     )
     .bind(before)
-    .bind(in_a_row)
     .bind(limit)
     .execute(db)
     .await?;

@@ -151,6 +151,16 @@ pub async fn list(db: &mut Db, after: Option<&str>, limit: i64) -> Result<Vec<Us
     Ok(users)
 }
 
+/// Holds the person's row until the transaction ends: what is counted about them and then added to
+/// is added to by one at a time.
+pub async fn hold(db: &mut Db, id: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET updated_at = updated_at WHERE id = $1")
+        .bind(id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// Locks a person out, everywhere and at once; `false` when there is none, or already locked.
 pub async fn lock(db: &mut Db, id: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
     revisions::lock(db).await?;

@@ -8,6 +8,9 @@ use cookie::{Cookie, SameSite};
 
 use crate::app::App;
 
+/// The longest value that is read: tokens of the accounts that know a browser.
+const LONGEST: usize = 256;
+
 /// The cookies by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -62,7 +65,7 @@ pub fn value_of(headers: &HeaderMap, wanted: &str) -> Option<String> {
         .filter(|(key, _)| *key == wanted)
         .map(|(_, value)| value.to_owned());
     match (found.next(), found.next()) {
-        (Some(value), None) if value.len() <= 128 => Some(value),
+        (Some(value), None) if value.len() <= LONGEST => Some(value),
         _ => None,
     }
 }

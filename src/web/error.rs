@@ -63,10 +63,10 @@ pub enum PageError {
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
-        if error.is_unavailable() {
-            Self::Unavailable(error.into())
-        } else {
-            Self::Fault(error.into())
+        match error {
+            StoreError::SignedOut => Self::SignInFirst(crate::paths::ACCOUNT_SECURITY.to_owned()),
+            error if error.is_unavailable() => Self::Unavailable(error.into()),
+            error => Self::Fault(error.into()),
         }
     }
 }

@@ -24,3 +24,4 @@ pub mod steps;
 pub mod sudo;
 pub mod two_factor;
 pub mod views;
+pub mod whole;

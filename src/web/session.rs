@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::identity::sessions::{self, Whereabouts};
 use crate::keys::Mac;
 use crate::secret::{equal, sha256};
+use crate::store::devices::AT_ONCE;
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::web::cookies::{self, Name};
@@ -170,8 +171,21 @@ pub fn whereabouts(app: &App, headers: &HeaderMap, address: std::net::IpAddr) ->
     Whereabouts {
         address: address.to_canonical().to_string(),
         user_agent: user_agent(headers),
-        device: cookies::read(app, headers, Name::Device).filter(|token| token.len() == 43),
+        devices: devices(app, headers),
     }
+}
+
+/// The tokens of the accounts that know the browser which sent `headers`.
+#[must_use]
+pub fn devices(app: &App, headers: &HeaderMap) -> Vec<String> {
+    let held = cookies::read(app, headers, Name::Device).unwrap_or_default();
+    held.split('.').filter(|token| token.len() == 43).take(AT_ONCE).map(str::to_owned).collect()
+}
+
+/// Gives the browser these tokens for its next sign-ins.
+pub fn give_devices(app: &App, response: &mut Response, tokens: &[String]) {
+    let (held, lasts) = (tokens.join("."), Some(DEVICE_TTL));
+    add_cookie(response, cookies::set(app, Name::Device, &held, lasts));
 }
 
 /// Takes every cookie of a signed-in browser away.

@@ -8,14 +8,14 @@ use crate::app::App;
 use crate::identity::sessions::{self, Whereabouts};
 use crate::identity::sign_in::PENDING_TTL;
 use crate::identity::two_factor::{self, By};
-use crate::identity::{attempts, familiarity, temporary_password};
+use crate::identity::{attempts, browsers, familiarity, temporary_password};
 use crate::paths;
 use crate::store::authorization_requests::{self as requests, PendingAuthorization};
 use crate::store::clients::ClientRecord;
 use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
 use crate::web::page::{Page, see_other};
-use crate::web::session::{Browser, DEVICE_TTL, add_cookie, give_session};
+use crate::web::session::{Browser, add_cookie, give_devices, give_session};
 
 /// Where a step goes on: to an authorization request, or to a page of the account.
 #[derive(Clone, Debug)]
@@ -171,14 +171,11 @@ pub type Entry<'a> = sessions::Arrival<'a>;
 /// Signs the browser in, and sends it on; whoever came by a temporary password chooses another one
 /// first.
 pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Response, PageError> {
-    let device = entry.whereabouts.device.clone().unwrap_or_else(|| app.random.token(""));
-    let whereabouts = Whereabouts { device: Some(device.clone()), ..entry.whereabouts.clone() };
     let judgement = {
-        // As the browser came: with the cookie that it is given below every browser would be known.
+        // As the browser came: with the token that it is given below every browser would be known.
         let mut db = app.store.read().await?;
         familiarity::assess(app, &mut db, &entry.user.id, entry.whereabouts).await?
     };
-    let entry = &Entry { whereabouts: &whereabouts, ..*entry };
     let client_id = onward.pending().map(|pending| pending.client_id.as_str());
     let mut db = app.store.write().await?;
     if !sessions::still_stands(&mut db, entry).await? {
@@ -186,17 +183,20 @@ pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Resp
     }
     if temporary_password::must_change(&mut db, &entry.user.id).await? {
         // Whatever else was proven: somebody else knows this password.
-        let token = temporary_password::owe(app, &mut db, entry).await?;
+        let token = temporary_password::owe(app, &mut db, entry, (client_id, &judgement)).await?;
         db.commit().await?;
         let mut response = see_other(&onward.step(paths::LOGIN_CHANGE_PASSWORD));
         let lasts = Some(PENDING_TTL);
         add_cookie(&mut response, cookies::set(app, Name::PendingSignIn, &token, lasts));
         return Ok(response);
     }
+    let devices = browsers::recognize(app, &mut db, entry).await?;
+    let whereabouts = Whereabouts { devices: devices.clone(), ..entry.whereabouts.clone() };
+    let entry = &Entry { whereabouts: &whereabouts, ..*entry };
     let (token, session) = sessions::start(app, &mut db, entry).await?;
     attempts::succeeded(app, &mut db, entry, (&session, client_id), &judgement).await?;
     if entry.trusts {
-        let by = By { user: entry.user, session_id: None, whereabouts: &whereabouts };
+        let by = By { user: entry.user, session: None, whereabouts: &whereabouts };
         two_factor::trust(app, &mut db, &by).await?;
     }
     if let Some(pending) = onward.pending() {
@@ -206,7 +206,6 @@ pub async fn enter(app: &App, entry: &Entry<'_>, onward: &Onward) -> Result<Resp
     db.commit().await?;
     let mut response = see_other(&onward.address());
     give_session(app, &mut response, &token, session.remembered_at.is_some());
-    let lasts = Some(DEVICE_TTL);
-    add_cookie(&mut response, cookies::set(app, Name::Device, &device, lasts));
+    give_devices(app, &mut response, &devices);
     Ok(response)
 }

@@ -84,8 +84,10 @@ impl FromRequest<Arc<App>> for ConfirmedForm {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
         let here = request.uri().path().to_owned();
-        let signed_in = present(app, request.headers()).await?;
+        let headers = request.headers().clone();
+        // All of the form comes first: nobody is asked about who was here when it began to arrive.
         let form = PageForm::from_request(request, app).await?;
+        let signed_in = present(app, &headers).await?;
         let SignedIn { session, user } = signed_in.ok_or(PageError::SignInFirst(here.clone()))?;
         if !is_fresh(app, &session).await? {
             return Err(confirm_first(app, &session, &here, &typed(&form)).await?);

@@ -45,7 +45,7 @@ struct Here(Whereabouts);
 
 impl Here {
     fn by<'a>(&'a self, user: &'a User, session: &'a BrowserSession) -> By<'a> {
-        By { user, session_id: Some(&session.id), whereabouts: &self.0 }
+        By { user, session: Some(session), whereabouts: &self.0 }
     }
 }
 

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::done;
+use super::{Here, done};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::two_factor::{self, MAX_AUTHENTICATORS, is_by_backup_code};
@@ -16,12 +16,11 @@ use crate::secret::sha256;
 use crate::store::backup_codes::{self, BackupCode};
 use crate::store::credentials::{self, TotpCredential};
 use crate::store::devices::{self, Device};
-use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::page::see_other;
 use crate::web::parameters::of_query;
-use crate::web::session::{Browser, SignedIn};
+use crate::web::session::{Browser, SignedIn, devices as devices_of};
 use crate::web::shell::{self, Shell};
 use crate::web::views::TimeView;
 use crate::{paths, user_agent};
@@ -113,7 +112,7 @@ pub(super) async fn get(
     };
     apps.retain(|one| one.confirmed_at.is_some());
     trusted.retain(|device| device.is_trusted(now));
-    let here = cookies::read(&app, &headers, Name::Device).map(|token| sha256(&token));
+    let here: Vec<_> = devices_of(&app, &headers).iter().map(|token| sha256(token)).collect();
     let content = Overview {
         shell: Shell::of(&user).done(what_was_done(&uri)),
         required: two_factor::is_required(&app, &user),
@@ -122,7 +121,7 @@ pub(super) async fn get(
         may_add: apps.len() < MAX_AUTHENTICATORS,
         apps: apps.iter().map(|one| app_view(one, now)).collect(),
         codes: codes_view(&codes, now),
-        browsers: trusted.iter().map(|one| browser_view(one, here.as_deref(), now)).collect(),
+        browsers: trusted.iter().map(|one| browser_view(one, &here, now)).collect(),
         links: LINKS,
     };
     shell::page(&app, &browser, &user, "account/two_factor/overview.html").render(&app, &content)
@@ -132,13 +131,14 @@ pub(super) async fn get(
 /// reminder, so it asks for no fresh proof: a person may take their time to write ten codes down.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
-    SignedIn { user, .. }: SignedIn,
+    SignedIn { session, user }: SignedIn,
+    here: Here,
     form: PageForm,
 ) -> Result<Response, PageError> {
     if form.text("saved").is_empty() {
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     }
-    two_factor::mark_saved(&app, &user).await?;
+    two_factor::mark_saved(&app, &here.by(&user, &session)).await?;
     Ok(done("saved"))
 }
 
@@ -147,7 +147,10 @@ fn what_was_done(uri: &Uri) -> Option<&'static str> {
     match query.once("done").ok().flatten()? {
         "added" => Some("The authenticator app was added. Its codes work from now on."),
         "replaced" => Some("The new authenticator app took the place of the old one."),
-        "removed" => Some("The authenticator app was removed. Its codes no longer work."),
+        "removed" => Some(
+            "The authenticator app was removed. Its codes no longer work, and every browser will be \
+             asked for a code at its next sign-in.",
+        ),
         "saved" => Some("Good. Keep your backup codes where only you can find them."),
         "off" => Some("Two-factor is off. Your password alone signs you in."),
         "distrusted" => Some("That browser will be asked for a code at its next sign-in."),
@@ -179,10 +182,10 @@ fn codes_view(codes: &[BackupCode], now: Timestamp) -> CodesView {
     }
 }
 
-fn browser_view(device: &Device, here: Option<&str>, now: Timestamp) -> BrowserView {
+fn browser_view(device: &Device, here: &[String], now: Timestamp) -> BrowserView {
     BrowserView {
         name: user_agent::describe(&device.user_agent),
-        here: here == Some(device.token_hash.as_str()),
+        here: here.contains(&device.token_hash),
         last_seen: TimeView::of(device.last_seen_at, now),
         until: TimeView::of(device.trusted_until.unwrap_or(now), now),
         distrust_url: paths::about(paths::ACCOUNT_BROWSER_DISTRUST, &device.id),

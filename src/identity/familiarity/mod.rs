@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::geoip::Place;
+use crate::identity::browsers;
 use crate::identity::sessions::Whereabouts;
-use crate::secret::sha256;
 use crate::store::sign_ins::{self, Search, Which};
 use crate::store::{Db, StoreError, devices};
 
@@ -239,10 +239,7 @@ pub async fn assess(
         .iter()
         .map(|event| Visit::read(event.at, &event.details))
         .collect();
-    let known_device = match &whereabouts.device {
-        Some(device) => devices::find(db, user_id, &sha256(device)).await?.is_some(),
-        None => false,
-    };
+    let known_device = browsers::find(db, user_id, whereabouts).await?.is_some();
     let last = visits.first().map_or(since, |visit| visit.at);
     let failures_since = last.max(now - FAILURES_WITHIN);
     let signs = Signs {

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::identity::logout_notices;
 use crate::store::events::{self, Event};
 use crate::store::sessions::{self, BrowserSession};
-use crate::store::{StoreError, active_sessions, devices};
+use crate::store::{StoreError, acting, active_sessions, devices};
 use crate::user_agent;
 
 /// Somebody who ends sessions of their own: in which one, and from where.
@@ -50,6 +50,7 @@ pub async fn end(app: &App, by: Doer<'_>, id: &str) -> Result<bool, StoreError> 
     let now = app.clock.now();
     let user_id = &by.session.user_id;
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, by.session, now).await?;
     let found = sessions::find(&mut db, id).await?;
     let Some(ended) = found.filter(|one| one.user_id == *user_id && one.is_live(now)) else {
         return Ok(false);
@@ -72,6 +73,7 @@ pub async fn end_others(app: &App, by: Doer<'_>) -> Result<i64, StoreError> {
     let now = app.clock.now();
     let (user_id, here) = (&by.session.user_id, &by.session.id);
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, by.session, now).await?;
     let count = active_sessions::count(&mut db, user_id, here, now).await?;
     end_all(app, &mut db, user_id, Some(here), "ended from another browser").await?;
     if count > 0 {
@@ -86,6 +88,7 @@ pub async fn end_others(app: &App, by: Doer<'_>) -> Result<i64, StoreError> {
 /// again, and no trust is left. `false` when it is not theirs.
 pub async fn forget_device(app: &App, by: Doer<'_>, id: &str) -> Result<bool, StoreError> {
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, by.session, app.clock.now()).await?;
     let user_id = &by.session.user_id;
     let Some(device) = devices::find_by_id(&mut db, user_id, id).await? else { return Ok(false) };
     if !devices::forget(&mut db, user_id, id).await? {

@@ -5,14 +5,16 @@ mod ending;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub use ending::{Doer, end, end_others, forget_device, sign_out};
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::identity::logout_notices;
+use crate::identity::{logout_notices, two_factor};
 use crate::secret::sha256;
 use crate::store::devices::{self, Device};
+use crate::store::events::{self, Event};
 use crate::store::sessions::{self, BrowserSession};
 use crate::store::users::User;
 use crate::store::{Db, StoreError, credentials, pending_sign_ins};
@@ -27,8 +29,8 @@ pub struct Whereabouts {
     pub address: String,
     /// The `User-Agent`, cut to 256 characters.
     pub user_agent: String,
-    /// What the browser's long-lived cookie holds, if it has one.
-    pub device: Option<String>,
+    /// What the browser's long-lived cookie holds: a token for each account that knows it.
+    pub devices: Vec<String>,
 }
 
 /// What completed a sign-in, as the history tells it.
@@ -94,9 +96,17 @@ pub async fn find(app: &App, token: &str) -> Result<Option<(BrowserSession, User
     let mut db = app.store.read().await?;
     let found = sessions::find_live(&mut db, &sha256(token), app.clock.now()).await?;
     // Whoever was kept signed in is not, once the operator no longer offers it (S-091).
-    Ok(found.filter(|(session, _)| {
+    let found = found.filter(|(session, _)| {
         session.remembered_at.is_none() || app.config.sessions.remember_enabled
-    }))
+    });
+    // Nor is anybody who must have two-factor and has none: they sign in anew, and set it up.
+    if let Some((_, user)) = &found
+        && two_factor::is_required(app, user)
+        && !credentials::has_second_factor(&mut db, &user.id).await?
+    {
+        return Ok(None);
+    }
+    Ok(found)
 }
 
 /// Notes that the person did something; not with a write a request.
@@ -157,7 +167,7 @@ pub async fn start(
     let Arrival { user, proof, whereabouts, before, remembered, .. } = *arrival;
     let token = app.random.token("");
     let token_hash = sha256(&token);
-    let device_id = match &whereabouts.device {
+    let device_id = match whereabouts.devices.first() {
         Some(device) => Some(see_device(app, db, arrival, device).await?),
         None => None,
     };
@@ -171,7 +181,17 @@ pub async fn start(
                 return Ok((token, session));
             }
         }
-        sessions::end(db, &before.id, "another person signed in", proof.at).await?;
+        if sessions::end(db, &before.id, "another person signed in", proof.at).await? {
+            let event = Event {
+                user_id: Some(before.user_id.clone()),
+                session_id: Some(before.id.clone()),
+                address: Some(whereabouts.address.clone()),
+                user_agent: Some(whereabouts.user_agent.clone()),
+                details: json!({ "via": "another person" }),
+                ..app.event("session_ended")
+            };
+            events::record(db, &event).await?;
+        }
         logout_notices::enqueue(app, db, &before.user_id, proof.at).await?;
     }
     let rules = &app.config.sessions;
@@ -203,19 +223,21 @@ pub async fn start(
     Ok((token, session))
 }
 
-/// Gives a session a new token, with what its person has just proven; `None` when it has ended
-/// meanwhile: nothing brings it back.
+/// Gives a session a new token, with what its person has just proven, in a transaction that
+/// [`acting::begin`](crate::store::acting::begin) began: nothing brings an ended one back.
 pub async fn renew(
     app: &App,
     db: &mut Db,
     session: &BrowserSession,
     proof: &Proof,
-) -> Result<Option<String>, StoreError> {
+) -> Result<String, StoreError> {
     let token = app.random.token("");
     let shown = sessions::Proof { auth_time: proof.at, amr: &proof.amr, acr: &proof.acr };
     let now = app.clock.now();
-    let renewed = sessions::rotate(db, &session.id, &sha256(&token), shown, now).await?;
-    Ok(renewed.then_some(token))
+    if !sessions::rotate(db, &session.id, &sha256(&token), shown, now).await? {
+        return Err(StoreError::SignedOut);
+    }
+    Ok(token)
 }
 
 /// From now on the person is no stranger in this browser.

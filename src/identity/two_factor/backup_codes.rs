@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::keys::Mac;
 use crate::notices::{self, Notice};
 use crate::store::backup_codes::{self as stored, BackupCode};
-use crate::store::users::User;
 use crate::store::{Db, StoreError, credentials, factor_failures};
 
 /// How many codes a set has.
@@ -101,6 +100,7 @@ fn in_groups(code: &str) -> String {
 /// Makes a new set, and so ends the old one; `None` for somebody without an authenticator app.
 pub async fn renew(app: &App, by: &By<'_>) -> Result<Option<Vec<String>>, StoreError> {
     let mut db = app.store.write().await?;
+    by.begin(app, &mut db).await?;
     factor_failures::hold(&mut db, &by.user.id).await?;
     if !credentials::has_second_factor(&mut db, &by.user.id).await? {
         return Ok(None);
@@ -112,9 +112,10 @@ pub async fn renew(app: &App, by: &By<'_>) -> Result<Option<Vec<String>>, StoreE
 }
 
 /// Notes that the person has put the set away.
-pub async fn mark_saved(app: &App, user: &User) -> Result<(), StoreError> {
+pub async fn mark_saved(app: &App, by: &By<'_>) -> Result<(), StoreError> {
     let mut db = app.store.write().await?;
-    stored::mark_saved(&mut db, &user.id, app.clock.now()).await?;
+    by.begin(app, &mut db).await?;
+    stored::mark_saved(&mut db, &by.user.id, app.clock.now()).await?;
     db.commit().await
 }
 

@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::By;
 use super::backup_codes::{self, Typed};
-use super::seed::{digits, step_at, step_of};
+use super::seed::{digits, step_of};
+use super::tries::{Closed, Tries};
 use crate::app::App;
 use crate::identity::attempts;
+use crate::identity::browsers;
 use crate::identity::sessions::{Method, Proof, Whereabouts};
 use crate::identity::sign_in::attempt_of;
 use crate::notices::{self, Notice};
@@ -20,11 +22,6 @@ use crate::store::{Db, StoreError};
 
 /// Wrong codes after which a sign-in must begin anew.
 const MAX_WRONG_CODES: i64 = 5;
-/// Wrong codes of a person that are looked at within one step of 30 seconds.
-const MAX_WRONG_IN_STEP: i64 = 3;
-/// Wrong codes in a row after which no app's code counts any more (NIST SP 800-63B-4 §3.2.2):
-/// a backup code, a new app or support sets it right. The person is told when it comes to that.
-const MAX_WRONG_IN_A_ROW: i64 = 100;
 
 /// A code, and from where it came.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +46,9 @@ pub enum SecondFactor {
     },
     /// Too many wrong codes within half a minute: not looked at.
     TooFast,
+    /// Too many wrong codes within an hour from browsers that the account does not know: not looked
+    /// at.
+    Later,
     /// So many wrong codes in a row that apps' codes do not count: not looked at.
     Blocked,
     /// Too many wrong codes, or the sign-in took too long: begin anew.
@@ -71,6 +71,7 @@ enum Verdict {
     Right(Factor),
     Wrong,
     TooFast,
+    Later,
     Blocked,
 }
 
@@ -96,7 +97,7 @@ pub async fn check_code(
     let Some(user) = users::find(&mut db, &pending.user_id).await? else {
         return Ok(SecondFactor::Over);
     };
-    let by = By { user: &user, session_id: None, whereabouts: attempt.whereabouts };
+    let by = By { user: &user, session: None, whereabouts: attempt.whereabouts };
     let refused = match look_at(app, &mut db, &by, attempt.code).await? {
         Verdict::Right(factor) if user.locked_at.is_none() => {
             welcome(app, &mut db, &by, factor).await?;
@@ -107,9 +108,11 @@ pub async fn check_code(
         // Nobody signs in to a locked account, and nothing tells that the code was right.
         Verdict::Right(_) | Verdict::Wrong => SecondFactor::Wrong { tries },
         Verdict::TooFast => SecondFactor::TooFast,
+        Verdict::Later => SecondFactor::Later,
         Verdict::Blocked => SecondFactor::Blocked,
     };
-    let blocked = matches!(refused, SecondFactor::TooFast | SecondFactor::Blocked);
+    let blocked =
+        matches!(refused, SecondFactor::TooFast | SecondFactor::Later | SecondFactor::Blocked);
     record(app, &mut db, pending, attempt, if blocked { "blocked" } else { "failed" }).await?;
     db.commit().await?;
     Ok(refused)
@@ -152,7 +155,7 @@ pub async fn accept(
 ) -> anyhow::Result<Option<Factor>> {
     Ok(match look_at(app, db, by, typed).await? {
         Verdict::Right(factor) => Some(factor),
-        Verdict::Wrong | Verdict::TooFast | Verdict::Blocked => None,
+        Verdict::Wrong | Verdict::TooFast | Verdict::Later | Verdict::Blocked => None,
     })
 }
 
@@ -164,13 +167,14 @@ async fn look_at(app: &App, db: &mut Db, by: &By<'_>, typed: &str) -> anyhow::Re
     if app_code.is_none() && backup_code.is_none() {
         return Ok(Verdict::Wrong);
     }
-    let step = step_at(app.clock.now());
-    let before = factor_failures::hold(db, user_id).await?;
-    if before.step == step && before.in_step >= MAX_WRONG_IN_STEP {
-        return Ok(Verdict::TooFast);
-    }
-    if app_code.is_some() && before.in_a_row >= MAX_WRONG_IN_A_ROW {
-        return Ok(Verdict::Blocked);
+    factor_failures::hold(db, user_id).await?;
+    let known = browsers::find(db, user_id, by.whereabouts).await?;
+    let tries = Tries::of(user_id, known.as_ref(), app_code.is_none());
+    match tries.closed(app, db).await? {
+        Some(Closed::TooFast) => return Ok(Verdict::TooFast),
+        Some(Closed::Later) => return Ok(Verdict::Later),
+        Some(Closed::InARow) => return Ok(Verdict::Blocked),
+        None => {}
     }
     let found = match (app_code, backup_code) {
         (Some(code), _) => use_step(app, db, user_id, &code).await?,
@@ -178,19 +182,14 @@ async fn look_at(app: &App, db: &mut Db, by: &By<'_>, typed: &str) -> anyhow::Re
         (None, None) => None,
     };
     if let Some(factor) = found {
-        factor_failures::clear(db, user_id).await?;
+        tries.succeeded(db).await?;
         return Ok(Verdict::Right(factor));
     }
-    if factor_failures::count(db, user_id, step).await? == MAX_WRONG_IN_A_ROW {
+    if tries.failed(app, db).await? {
         by.record(app, db, "authenticator_disabled", json!({})).await?;
         notices::tell(app, db, by.user, by.source(), Notice::CodesBlocked).await?;
     }
     Ok(Verdict::Wrong)
-}
-
-/// Whether so many wrong codes came in a row that no app's code of this person counts.
-pub async fn are_codes_blocked(db: &mut Db, user_id: &str) -> Result<bool, StoreError> {
-    Ok(factor_failures::in_a_row(db, user_id).await? >= MAX_WRONG_IN_A_ROW)
 }
 
 /// Finds the authenticator that `code` belongs to, at most one step off, and uses that step up.

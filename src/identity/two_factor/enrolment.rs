@@ -11,12 +11,12 @@ use super::removal::tell_removed;
 use super::seed::{RFC_4648, SEED, base32, digits, open, seed_place, step_at, step_of};
 use super::{By, backup_codes};
 use crate::app::App;
+use crate::identity::sessions::{self, Proof};
 use crate::notices::{self, Notice};
 use crate::protocol::next_step::ACR_MFA;
-use crate::secret::sha256;
 use crate::store::credentials::{self, TotpCredential};
 use crate::store::pending_sign_ins::{self, PendingSignIn};
-use crate::store::sessions::{self, BrowserSession};
+use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::store::{Db, StoreError, devices, enrolments, factor_failures};
 
@@ -53,9 +53,11 @@ impl Place {
 }
 
 impl Within<'_> {
+    /// What the seed is tied to: not to the session alone, but to its present cookie. Whoever had
+    /// copied an older one has not seen the seed that its owner scans after proving who they are.
     fn key(&self) -> String {
         match self {
-            Self::Session(session) => format!("session:{}", session.id),
+            Self::Session(session) => format!("session:{}:{}", session.id, session.token_hash),
             Self::SignIn(pending) => format!("sign-in:{}", pending.id_hash),
         }
     }
@@ -154,6 +156,15 @@ pub async fn confirm(
 ) -> anyhow::Result<Confirmed> {
     let now = app.clock.now();
     let mut db = app.store.write().await?;
+    by.begin(app, &mut db).await?;
+    if let Within::SignIn(pending) = within {
+        // What the rule had closed is not opened by this: a password alone had begun it.
+        sessions::end_all(app, &mut db, &by.user.id, None, "two-factor was required").await?;
+        // In the order in which a code is checked: neither then waits for the other.
+        if !pending_sign_ins::prove(&mut db, &pending.id_hash, now).await? {
+            return Ok(Confirmed::Over);
+        }
+    }
     factor_failures::hold(&mut db, &by.user.id).await?;
     let begun = enrolments::find(&mut db, &by.user.id, &within.key(), now - ENROLMENT_TTL).await?;
     let Some(begun) = begun.filter(|begun| begun.id == claim.id) else {
@@ -172,11 +183,8 @@ pub async fn confirm(
     }
     let codes = settle(app, &mut db, by, (&begun.id, claim)).await?;
     let token = match within {
-        Within::Session(session) => raise(app, &mut db, session).await?,
-        Within::SignIn(pending) => {
-            pending_sign_ins::prove(&mut db, &pending.id_hash, now).await?;
-            None
-        }
+        Within::Session(session) => Some(raise(app, &mut db, session).await?),
+        Within::SignIn(_) => None,
     };
     db.commit().await?;
     Ok(Confirmed::Done(Done { codes, token }))
@@ -220,16 +228,10 @@ async fn settle(
 
 /// Counts the session as signed in with two factors: the password and the code were both shown
 /// in it. Its cookie changes with that; the time of its proof does not.
-async fn raise(
-    app: &App,
-    db: &mut Db,
-    session: &BrowserSession,
-) -> Result<Option<String>, StoreError> {
-    let token = app.random.token("");
-    let proof = sessions::Proof { auth_time: session.auth_time, amr: "pwd otp mfa", acr: ACR_MFA };
-    let now = app.clock.now();
-    let raised = sessions::rotate(db, &session.id, &sha256(&token), proof, now).await?;
-    Ok(raised.then_some(token))
+async fn raise(app: &App, db: &mut Db, session: &BrowserSession) -> Result<String, StoreError> {
+    let at = session.auth_time;
+    let proof = Proof { amr: "pwd otp mfa".into(), acr: ACR_MFA.into(), ..Proof::password(at) };
+    sessions::renew(app, db, session, &proof).await
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub enum Removed {
 pub async fn remove_one(app: &App, by: &By<'_>, id: &str) -> Result<Removed, StoreError> {
     let user_id = &by.user.id;
     let mut db = app.store.write().await?;
+    by.begin(app, &mut db).await?;
     // Two removals at once must not leave nothing.
     factor_failures::hold(&mut db, user_id).await?;
     let mut apps = credentials::list_totp(&mut db, user_id).await?;
@@ -38,6 +39,8 @@ pub async fn remove_one(app: &App, by: &By<'_>, id: &str) -> Result<Removed, Sto
         return Ok(Removed::Last);
     }
     credentials::remove_one_totp(&mut db, user_id, id).await?;
+    // Whoever holds the lost phone may have trusted a browser with its codes.
+    devices::distrust_all(&mut db, user_id).await?;
     tell_removed(app, &mut db, by, &found.name).await?;
     db.commit().await?;
     Ok(Removed::Done)
@@ -61,6 +64,7 @@ pub async fn turn_off(app: &App, by: &By<'_>) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let mut db = app.store.write().await?;
+    by.begin(app, &mut db).await?;
     // In the order in which a code is checked: neither then waits for the other.
     pending_sign_ins::remove_for_user(&mut db, &by.user.id).await?;
     factor_failures::hold(&mut db, &by.user.id).await?;

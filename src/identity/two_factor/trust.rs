@@ -8,6 +8,7 @@ use serde_json::json;
 use super::By;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::identity::browsers;
 use crate::identity::sessions::Whereabouts;
 use crate::notices::{self, Notice};
 use crate::secret::sha256;
@@ -21,9 +22,10 @@ pub fn is_offered(app: &App) -> bool {
     !app.config.login.trust_browser_for.is_zero()
 }
 
-/// Trusts the browser that `by` signs in from with a code, in the transaction that lets them in.
+/// Trusts the browser that `by` signs in from with a code, in the transaction that lets them in; it
+/// got its token there ([`browsers::recognize`]).
 pub async fn trust(app: &App, db: &mut Db, by: &By<'_>) -> Result<(), StoreError> {
-    let Some(token) = by.whereabouts.device.as_deref().filter(|_| is_offered(app)) else {
+    let Some(token) = by.whereabouts.devices.first().filter(|_| is_offered(app)) else {
         return Ok(());
     };
     let now = app.clock.now();
@@ -42,11 +44,11 @@ pub async fn skips_code(
     user: &User,
     whereabouts: &Whereabouts,
 ) -> Result<bool, StoreError> {
-    let Some(token) = whereabouts.device.as_deref().filter(|_| is_offered(app)) else {
+    if !is_offered(app) {
         return Ok(false);
-    };
+    }
     let mut db = app.store.read().await?;
-    match devices::find(&mut db, &user.id, &sha256(token)).await? {
+    match browsers::find(&mut db, &user.id, whereabouts).await? {
         Some(device) => counts(app, &mut db, &device).await,
         None => Ok(false),
     }
@@ -73,6 +75,7 @@ async fn counts(app: &App, db: &mut Db, device: &Device) -> Result<bool, StoreEr
 /// trusted.
 pub async fn distrust_one(app: &App, by: &By<'_>, id: &str) -> Result<bool, StoreError> {
     let mut db = app.store.write().await?;
+    by.begin(app, &mut db).await?;
     if !devices::distrust(&mut db, &by.user.id, id).await? {
         return Ok(false);
     }
@@ -84,6 +87,7 @@ pub async fn distrust_one(app: &App, by: &By<'_>, id: &str) -> Result<bool, Stor
 /// Asks for codes again in all of the person's browsers; says in how many.
 pub async fn distrust_all(app: &App, by: &By<'_>) -> Result<u64, StoreError> {
     let mut db = app.store.write().await?;
+    by.begin(app, &mut db).await?;
     let count = devices::distrust_all(&mut db, &by.user.id).await?;
     if count > 0 {
         by.record(app, &mut db, "browser_distrusted", json!({ "count": count })).await?;

@@ -2,6 +2,7 @@
 
 use latchkey::identity::acts::Act;
 use latchkey::identity::email::{self, Asked};
+use latchkey::identity::people;
 use latchkey::identity::sessions::Whereabouts;
 use latchkey::paths;
 use latchkey::store::sessions;
@@ -9,6 +10,7 @@ use latchkey::store::sessions;
 use super::about_oneself::user;
 use crate::support::Latchkey;
 use crate::support::flow::sign_in;
+use crate::support::happenings::let_it_last;
 use crate::support::people::TestUser;
 use crate::support::stage::Stage;
 
@@ -209,4 +211,69 @@ async fn s_118_the_link_bears_the_configured_name_whatever_the_request_says() {
         panic!("no link");
     };
     assert!(url.starts_with(&format!("{}/account/profile/email/", stage.latchkey.issuer)), "{url}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_requests_send_no_more_links_than_slow_ones() {
+    let stage = Stage::signed_in().await;
+    let user = user(&stage.latchkey, &stage.alice.id).await;
+    let session = {
+        let mut db = stage.latchkey.app.store.read().await.expect("a connection");
+        sessions::list(&mut db, &user.id).await.expect("sessions").remove(0)
+    };
+    // What else happens pushes no request out of the count.
+    let mut db = stage.latchkey.app.store.write().await.expect("a write");
+    for _ in 0..510 {
+        let event = latchkey::store::events::Event {
+            user_id: Some(user.id.clone()),
+            ..stage.latchkey.app.event("signed_out")
+        };
+        latchkey::store::events::record(&mut db, &event).await.expect("recorded");
+    }
+    db.commit().await.expect("a commit");
+    let tries = (0..12).map(|number| {
+        let (app, user, session) = (stage.latchkey.app.clone(), user.clone(), session.clone());
+        tokio::spawn(async move {
+            let whereabouts = Whereabouts::default();
+            let act = Act { user: &user, session: &session, whereabouts: &whereabouts };
+            email::ask(&app, act, &format!("alice{number}@new.example")).await
+        })
+    });
+    let mut sent = 0;
+    for came in futures_util::future::join_all(tries).await {
+        sent += usize::from(matches!(came.expect("no panic"), Ok(Asked::Sent { .. })));
+    }
+    assert_eq!(sent, 5);
+}
+
+#[tokio::test]
+async fn a_link_dies_with_the_password_and_with_a_lock() {
+    for what in ["a new password", "support’s password", "a lock"] {
+        let mut stage = Stage::signed_in().await;
+        let path = link(&stage.latchkey, &stage.alice, "thief@new.example").await;
+        let app = &stage.latchkey.app;
+        match what {
+            "a new password" => {
+                let page = stage.browser.open(paths::ACCOUNT_PASSWORD).await;
+                let page = page.fill("password", &stage.alice.password);
+                let page = page.fill("new_password", "N3w-Harbour%Gull");
+                let page = page.fill("new_password_again", "N3w-Harbour%Gull");
+                let page = stage.browser.submit(&page, "Change password").await.page();
+                assert_eq!(page.status, 200, "{page}");
+            }
+            "a lock" => {
+                people::lock(app, "alice", "a test").await.expect("locked");
+                people::unlock(app, "alice").await.expect("unlocked");
+                sign_in(&mut stage.browser, &stage.alice).await;
+            }
+            _ => {
+                let new = "N3w-Harbour%Gull".into();
+                people::set_password(app, "alice", &new).await.expect("set");
+                let_it_last(app, &stage.alice.id).await;
+                stage.alice.password = "N3w-Harbour%Gull".to_owned();
+                sign_in(&mut stage.browser, &stage.alice).await;
+            }
+        }
+        assert_eq!(stage.browser.open(&path).await.status, 404, "{what}");
+    }
 }

@@ -302,7 +302,9 @@ async fn trust_is_shown_and_goes_with_the_browser() {
     assert!(page.says("asked for a code again"), "{page}");
     stage.browser.submit(&page, "Forget this browser").await.page();
     let mut db = app.store.read().await.unwrap();
-    let kept = devices::find(&mut db, &stage.alice.id, &device.token_hash).await.unwrap();
+    let kept = devices::find(&mut db, &stage.alice.id, std::slice::from_ref(&device.token_hash))
+        .await
+        .unwrap();
     assert!(kept.is_none(), "{kept:?}");
 }
 

@@ -327,6 +327,7 @@ async fn s_088_a_session_that_another_person_signs_in_over_ends() {
     let switch = switch.fill("username", "bob").fill("password", &bob.password);
     browser.submit(&switch, "Sign in").await.page();
     latchkey.userinfo(text(&tokens, "access_token")).await.refuses(401, "invalid_token");
+    assert_eq!(latchkey.count("session_ended", &alice).await, 1, "she can see that it did");
 }
 
 #[tokio::test]

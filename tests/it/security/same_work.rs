@@ -160,6 +160,24 @@ async fn s_109_whoever_is_refused_costs_the_same_questions_and_the_same_hash() {
 }
 
 #[tokio::test]
+async fn s_109_the_work_stays_the_same_when_a_day_brings_more_than_is_kept() {
+    let latchkey = cast().await;
+    let work = Work::default();
+    let _listening = work.listen();
+    // Five are looked at, then a hundred blocked ones are kept, then one mark, then counts alone.
+    for number in 1..=108 {
+        let mut wanted = None;
+        for name in ["wrong", "nobody"] {
+            let (_, work) = work_of(&work, &mut latchkey.browser(), name).await;
+            let wanted = wanted.get_or_insert_with(|| work.clone());
+            assert_eq!(&work, wanted, "{name}, try {number}");
+        }
+    }
+    assert_eq!(latchkey.count_all("sign_in_flood").await, 2);
+    assert_eq!(latchkey.count_all("sign_in").await, 210);
+}
+
+#[tokio::test]
 async fn s_109_who_asks_for_a_link_costs_the_same_questions() {
     let latchkey = cast().await;
     let work = Work::default();

@@ -221,3 +221,22 @@ async fn s_138_an_old_hash_is_hashed_anew_after_the_answer_and_stays_the_same_pa
     let mut db = app.store.write().await.expect("a write");
     assert!(!sessions::still_stands(&mut db, &by_code).await.expect("an answer"));
 }
+
+#[tokio::test]
+async fn a_temporary_password_that_somebody_knows_leaves_its_trace() {
+    let stage = Stage::set().await;
+    set(&stage.latchkey, "alice").await;
+    let (mut browser, page) = before(&stage.latchkey, "alice").await;
+    let told = stage.latchkey.count("sign_in", &stage.alice).await;
+    assert_eq!(told, 1, "also when they stop before the change");
+    choose(&mut browser, &page, OWN, OWN).await;
+    let page = browser.open(paths::ACCOUNT_HISTORY).await;
+    assert!(page.says("Signed in") && !page.says("Stopped at a new password"), "{page}");
+    // Another time nobody goes on.
+    set(&stage.latchkey, "alice").await;
+    before(&stage.latchkey, "alice").await;
+    let (mut browser, page) = before(&stage.latchkey, "alice").await;
+    choose(&mut browser, &page, "An0ther-Owl%77", "An0ther-Owl%77").await;
+    let page = browser.open(paths::ACCOUNT_HISTORY).await;
+    assert!(page.says("Stopped at a new password"), "{page}");
+}

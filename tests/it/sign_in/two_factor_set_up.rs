@@ -87,6 +87,31 @@ async fn a_rule_is_for_administrators_or_for_a_group() {
 }
 
 #[tokio::test]
+async fn who_comes_under_the_rule_while_signed_in_is_led_through_the_set_up_too() {
+    let (latchkey, alice) = with_rule("group:staff").await;
+    let web = latchkey.client(clients::web()).await;
+    let (mut here, mut elsewhere) = (latchkey.browser(), latchkey.browser());
+    sign_in(&mut here, &alice).await;
+    sign_in(&mut elsewhere, &alice).await;
+    let groups = ["staff".to_owned()];
+    latchkey::identity::groups::set_groups(&latchkey.app, "alice", &groups).await.expect("set");
+    // Neither her pages nor an application get anything of the session that a password began.
+    let silent = address(&latchkey.issuer, &web, &[("prompt", "none")]);
+    let told = here.arrive(&silent).await.departure();
+    assert_eq!(told.parameter("error").as_deref(), Some("login_required"), "{}", told.url);
+    let login = here.open(paths::ACCOUNT_SECURITY).await;
+    assert_eq!(login.url.path(), paths::LOGIN, "{login}");
+    let page = type_in(&mut here, login, "alice", &alice.password).await.page();
+    assert_eq!(page.url.path(), paths::LOGIN_TWO_FACTOR_SET_UP, "{page}");
+    let page = page.clone().fill("code", &Phone::scan(&page).code(&latchkey, 0));
+    let page = here.submit(&page, "Turn on").await.page();
+    let page = here.submit(&page, "I have saved them").await.page();
+    assert_eq!(page.url.path(), paths::ACCOUNT_SECURITY, "{page}");
+    // What the rule had closed does not come back with the set-up.
+    assert_eq!(elsewhere.open(paths::ACCOUNT_SECURITY).await.url.path(), paths::LOGIN);
+}
+
+#[tokio::test]
 async fn s_119_nothing_opens_before_the_set_up_is_done() {
     let (latchkey, alice) = with_rule("everyone").await;
     let web = latchkey.client(clients::web()).await;
