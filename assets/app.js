@@ -243,9 +243,49 @@
       }
       sheet.href = "/assets/color/" + color.replace("#", "").toLowerCase() + ".css";
     }
+    // What is chosen is kept at once: the form is sent as its button would, one after the other. The
+    // button is there where that does not work.
+    var told = document.getElementById("saved");
+    var button = document.getElementById("save");
+    var sends = told && button && window.URLSearchParams && window.FormData && window.XMLHttpRequest;
+    var busy = false;
+    var changed = false;
+    function tell(state, words) {
+      told.setAttribute("data-state", state);
+      told.textContent = words;
+      button.hidden = state !== "failed";
+    }
+    function failed() {
+      busy = false;
+      tell("failed", "This could not be saved. Press “Save” to try again.");
+    }
+    function send() {
+      if (busy) {
+        changed = true;
+        return;
+      }
+      busy = true;
+      changed = false;
+      var request = new XMLHttpRequest();
+      request.open("POST", form.action);
+      request.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+      request.onerror = failed;
+      request.onload = function () {
+        // Signed out meanwhile, one is led elsewhere.
+        if (request.status !== 200 || !/done=saved/.test(request.responseURL)) return failed();
+        busy = false;
+        if (changed) return send();
+        tell("saved", "Saved. Your pages look like this from now on.");
+      };
+      request.send(new URLSearchParams(new FormData(form)).toString());
+    }
+    if (sends) button.hidden = true;
     form.addEventListener("change", function (event) {
       if (event.target.name === "own") document.getElementById("color-own").checked = true;
       show();
+      if (!sends) return;
+      tell("saving", "Saving …");
+      send();
     });
   }
 

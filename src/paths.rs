@@ -59,6 +59,8 @@ pub const ACCOUNT_FIND: &str = "/account/find";
 pub const ACCOUNT_PROFILE: &str = "/account/profile";
 /// Changing or proving the address of mail.
 pub const ACCOUNT_EMAIL: &str = "/account/profile/email";
+/// Such a link, for whoever opened it in this browser and had to sign in first.
+pub const ACCOUNT_EMAIL_OPENED: &str = "/account/profile/email/opened";
 /// The link that was mailed to prove an address.
 pub const ACCOUNT_EMAIL_LINK: &str = "/account/profile/email/{token}";
 /// How the pages look.
@@ -106,6 +108,7 @@ pub const PAGES: &[&str] = &[
     ACCOUNT_FIND,
     ACCOUNT_PROFILE,
     ACCOUNT_EMAIL,
+    ACCOUNT_EMAIL_OPENED,
     ACCOUNT_APPEARANCE,
     ACCOUNT_DATA,
     ACCOUNT_EXPORT,

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::geoip::NEARBY;
 use crate::identity::advice::{Advice, Asked, Email, Facts, Origin, Strangers, Unusual};
 use crate::identity::familiarity::Reason;
+use crate::identity::protect;
 use crate::identity::two_factor::is_by_backup_code;
 use crate::paths;
 use crate::web::session::SignedIn;
@@ -61,6 +62,7 @@ pub(super) fn facts(known: &Known, signed_in: &SignedIn, now: Timestamp) -> Fact
             (Some(_), Some(_)) => Email::Verified,
         },
         removal_at: user.removal_at,
+        securing_at: protect::begun_at(user, now),
         strangers: known.trail.strangers(&asked),
         unusual: known.trail.unusual(&asked),
         password_known: known.trail.password_known(&asked),
@@ -161,6 +163,17 @@ impl AdviceView {
                     "alert",
                     format!("This account will be removed on {}", TimeView::of(*at, now).day()),
                     "Until then you can call it off. Afterwards nothing of it can be brought back.",
+                )
+            },
+            Advice::GoOnSecuring(at) => Self {
+                at: Some(TimeView::of(*at, now)),
+                action: "Go on",
+                url: paths::ACCOUNT_PROTECT,
+                ..simple(
+                    "warn",
+                    "shield",
+                    "Go on securing your account".into(),
+                    "You began to shut out whoever got in. The steps wait for you.",
                 )
             },
             Advice::CodesBlocked => Self {

@@ -92,7 +92,9 @@ pub(super) async fn get(
         presets: PRESETS,
         chosen: Chosen::of(Appearance::of(&user)),
     };
-    shell::page(&app, &browser, &user, "account/appearance.html").render(&app, &content)
+    // Its script keeps what is chosen at once.
+    let page = shell::page(&app, &browser, &user, "account/appearance.html").await?;
+    page.connecting().render(&app, &content)
 }
 
 /// Keeps what was chosen. A word that is none of the form's counts as the usual.

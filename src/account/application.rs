@@ -74,7 +74,7 @@ pub(super) async fn get(
         list_url: paths::ACCOUNT_APPLICATIONS,
         revoke_url: paths::revoke_application(&connected.consent.id),
     };
-    shell::page(&app, &browser, &user, "account/application.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/application.html").await?.render(&app, &content)
 }
 
 fn scope_view(scope: &GrantedScope, now: Timestamp) -> Option<ScopeView> {

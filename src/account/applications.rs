@@ -126,7 +126,7 @@ pub(super) async fn get(
         next_url: (found.len() > page * PAGE).then(|| at(page + 1)),
         revoke_all_url: paths::ACCOUNT_APPLICATIONS_REVOKE_ALL,
     };
-    shell::page(&app, &browser, &user, "account/applications.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/applications.html").await?.render(&app, &content)
 }
 
 fn done(word: &str) -> Option<&'static str> {

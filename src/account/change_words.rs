@@ -22,7 +22,7 @@ const FREQUENT: &str = "comes with the use of an application";
 const TABLE: &[(&str, &str, Words)] = &[
     ("user_added", "", Say("Your account was made", "person", None)),
     ("user_removed", "", Nothing("nobody is left to read it")),
-    ("user_locked", "", Warn("Your account was locked", "lock", Some("reason"))),
+    ("user_locked", "", Warn("Your account was locked", "lock", None)),
     ("user_unlocked", "", Say("Your account was unlocked", "lock", None)),
     ("user_signed_out", "", Say("You were signed out everywhere", "leave", None)),
     ("claims_set", "", Say("Your profile was changed", "person", None)),
@@ -32,7 +32,7 @@ const TABLE: &[(&str, &str, Words)] = &[
     ("email_change_asked", "", Say("A new email address was asked for", "mail", Some("address"))),
     ("email_changed", "", Say("Your email address was changed", "mail", Some("address"))),
     ("email_verified", "", Say("Your email address was verified", "mail", None)),
-    ("sign_in_mails_off", "", Say("Mails about new sign-ins were turned off", "mail", None)),
+    ("sign_in_mails_off", "", Warn("Mails about new sign-ins were turned off", "mail", None)),
     ("sign_in_mails_on", "", Say("Mails about new sign-ins were turned on", "mail", None)),
     ("password_changed", "", Say("Your password was changed", "key", None)),
     ("password_set", "", Say("A new password was set for you", "key", None)),
@@ -64,6 +64,8 @@ const TABLE: &[(&str, &str, Words)] = &[
     ("sign_in_recognized", "", Say("You said that a sign-in was yours", "check", Some("device"))),
     ("failures_recognized", "", Say("You said that failed attempts were yours", "check", None)),
     ("protect_begun", "", Say("You began to secure your account", "shield", None)),
+    ("protect_reviewed", "", Nothing("looking changes nothing")),
+    ("protect_finished", "", Nothing("what was done on the way is told by itself")),
     ("application_connected", "", Say("{application} was connected", "link", None)),
     ("application_widened", "", Say("{application} may do more", "link", None)),
     ("application_revoked", "", Say("Access of {application} was revoked", "link", None)),
@@ -108,6 +110,7 @@ mod tests {
     use std::path::Path;
 
     use super::{TABLE, Words, words};
+    use crate::identity::protect::{Step, Word};
 
     /// The text literal that `text` begins with.
     fn literal(text: &str) -> Option<String> {
@@ -115,13 +118,15 @@ mod tests {
         Some(inside.split('"').next().unwrap_or_default().to_owned())
     }
 
-    /// Every kind that the source text records: `.event("kind")` or `.event(app, "kind")`, or
-    /// handed as the third argument to a function `record`.
+    /// The literal among the first three arguments of a call.
+    fn kind_of(call: &str) -> Option<String> {
+        call.split(')').next()?.split(',').take(3).find_map(literal)
+    }
+
+    /// Every kind that the source text records: `.event("kind")`, `.event(app, "kind")` and the
+    /// like, or handed as the third argument to a function `record`.
     fn kinds_in(source: &str) -> Vec<String> {
-        let direct = source
-            .split(".event(")
-            .skip(1)
-            .filter_map(|call| literal(call).or_else(|| literal(call.split(',').nth(1)?)));
+        let direct = source.split(".event(").skip(1).filter_map(kind_of);
         let handed = source.split("record(").skip(1).filter_map(|call| {
             let call = call.split(')').next().unwrap_or_default();
             literal(call.split(',').nth(2)?)
@@ -151,6 +156,27 @@ mod tests {
         assert!(kinds.contains("user_locked") && kinds.contains("sign_in"), "{kinds:?}");
         let silent: Vec<_> = kinds.iter().filter(|kind| words(kind, "").is_none()).collect();
         assert!(silent.is_empty(), "no row in src/account/change_words.rs for {silent:?}");
+    }
+
+    #[test]
+    fn every_word_of_the_steps_that_secure_an_account_has_its_words() {
+        let looks = Step::ALL.map(Word::Looked);
+        for word in [Word::Begin, Word::Finish].into_iter().chain(looks) {
+            assert!(words(word.kind(), "").is_some(), "{word:?}");
+        }
+    }
+
+    /// What is recorded by another name than a literal would not be seen by the test above.
+    #[test]
+    fn a_kind_is_a_literal_or_one_that_is_looked_at_here() {
+        let mut found = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let calls = found.iter().flat_map(|source| source.split(".event(").skip(1));
+        for call in calls.filter(|call| kind_of(call).is_none()) {
+            let call = call.lines().next().unwrap_or_default();
+            let known = call.starts_with("kind)") || call.starts_with("word.kind())");
+            assert!(known, "its kind is not seen: .event({call}");
+        }
     }
 
     #[test]

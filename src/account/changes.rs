@@ -84,7 +84,7 @@ pub(super) async fn get(
         older_url,
         newest_url: after.map(|_| paths::ACCOUNT_CHANGES),
     };
-    shell::page(&app, &browser, &user, "account/changes.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/changes.html").await?.render(&app, &content)
 }
 
 /// The last few changes of a person's account.

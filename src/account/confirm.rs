@@ -122,7 +122,7 @@ async fn show(
     error: Option<Refusal>,
 ) -> Result<Response, PageError> {
     let user = &signed_in.user;
-    let mut page = shell::page(app, browser, user, "account/confirm.html");
+    let mut page = shell::page(app, browser, user, "account/confirm.html").await?;
     if let Some(refusal) = &error {
         page = page.status(refusal.status);
     }

@@ -46,7 +46,7 @@ pub(super) async fn ask(
         back_url: paths::ACCOUNT_SESSIONS,
         device: DeviceView::of(&app, &device, &here),
     };
-    shell::page(&app, &browser, &user, "account/device_forget.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/device_forget.html").await?.render(&app, &content)
 }
 
 /// Forgets. It takes no fresh proof, because it only makes signing in harder.

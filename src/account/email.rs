@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::identity::email::{self, Asked};
+use crate::identity::email::{self, Asked, Held};
 use crate::paths;
 use crate::store::users::User;
 use crate::web::error::PageError;
@@ -47,13 +47,30 @@ pub(super) async fn get(
     kept: Kept,
 ) -> Result<Response, PageError> {
     let done = match here.query("done") {
-        "sent" => Some("A link is on its way. Open it within 24 hours, in this browser."),
+        "sent" => Some("A link is on its way. Open it within 24 hours."),
         "canceled" => Some("The change was canceled. The link that was sent is worth nothing now."),
         "changed" => Some("Your email address is confirmed."),
-        _ => None,
+        _ => press_again(&kept),
     };
     let shown = Shown { typed: kept.get("email").unwrap_or_default(), error: None, done };
     show(&app, &browser, &user, shown).await
+}
+
+/// Whoever was asked to confirm who they are is told that their button has yet to be pressed again.
+fn press_again(kept: &Kept) -> Option<&'static str> {
+    Some(match kept.get("do") {
+        Some("again") => {
+            "You have confirmed who you are. Press “Send it once more” again, and it is sent."
+        }
+        Some("cancel") => {
+            "You have confirmed who you are. Press “Cancel this” again, and it is canceled."
+        }
+        Some("verify") => {
+            "You have confirmed who you are. Press “Confirm this address” again, and a link is sent."
+        }
+        _ if kept.is_empty() => return None,
+        _ => "You have confirmed who you are. Press “Send a link” again, and it is sent.",
+    })
 }
 
 struct Shown<'a> {
@@ -76,7 +93,7 @@ async fn show(
         error,
         pending: email::pending(app, user).await?,
     };
-    let mut page = shell::page(app, browser, user, "account/email.html");
+    let mut page = shell::page(app, browser, user, "account/email.html").await?;
     if error.is_some() {
         page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -109,7 +126,7 @@ pub(super) async fn post(
     show(&app, &form.browser, &who.user, shown).await
 }
 
-/// Where a mailed link leads. Who is not signed in does that first, and then opens the link again:
+/// Where a mailed link leads. Who is not signed in does that first, and then finds the link again:
 /// it counts only in the hands of who asked for it.
 pub(super) async fn get_link(
     State(app): State<Arc<App>>,
@@ -117,28 +134,52 @@ pub(super) async fn get_link(
     signed_in: Option<SignedIn>,
     browser: Browser,
 ) -> Result<Response, PageError> {
-    let SignedIn { user, .. } = signed_in.ok_or_else(sign_in_first)?;
-    let address = email::look(&app, &user, &token).await?;
-    show_link(&app, &browser, &user, (address, &token))
+    let Some(SignedIn { user, .. }) = signed_in else {
+        email::opened(&app, &token, &browser.hash()).await?;
+        let mut response = sign_in_first().into_response();
+        browser.remember(&app, &mut response);
+        return Ok(response);
+    };
+    let address = email::look(&app, &user, Held::Token(&token)).await?;
+    let action = paths::email_link(&token);
+    show_link(&app, &browser, &user, address.map(|address| (address, action))).await
 }
 
+/// The token stands in no address but its own.
 fn sign_in_first() -> PageError {
-    PageError::SignInFirst(paths::ACCOUNT_EMAIL.to_owned())
+    PageError::SignInFirst(paths::ACCOUNT_EMAIL_OPENED.to_owned())
 }
 
-fn show_link(
+/// The same for who opened the link in this browser before they signed in.
+pub(super) async fn get_opened(
+    State(app): State<Arc<App>>,
+    SignedIn { user, .. }: SignedIn,
+    browser: Browser,
+) -> Result<Response, PageError> {
+    match email::look(&app, &user, Held::Opened(&browser.hash())).await? {
+        Some(address) => {
+            let action = paths::ACCOUNT_EMAIL_OPENED.to_owned();
+            show_link(&app, &browser, &user, Some((address, action))).await
+        }
+        None => Ok(see_other(paths::ACCOUNT_EMAIL)),
+    }
+}
+
+/// Asks whether the address is to be taken over; `link` is the address, and where the form posts to.
+async fn show_link(
     app: &App,
     browser: &Browser,
     user: &User,
-    (address, token): (Option<String>, &str),
+    link: Option<(String, String)>,
 ) -> Result<Response, PageError> {
-    let mut page = shell::page(app, browser, user, "account/email_link.html");
-    if address.is_none() {
+    let mut page = shell::page(app, browser, user, "account/email_link.html").await?;
+    if link.is_none() {
         page = page.status(StatusCode::NOT_FOUND);
     }
+    let (address, action) = link.unzip();
     let content = LinkPage {
         shell: Shell::of(user),
-        action: paths::email_link(if address.is_some() { token } else { "" }),
+        action: action.unwrap_or_default(),
         email_url: paths::ACCOUNT_EMAIL,
         address,
     };
@@ -153,9 +194,29 @@ pub(super) async fn post_link(
     signed_in: Option<SignedIn>,
     form: PageForm,
 ) -> Result<Response, PageError> {
-    let SignedIn { session, user } = signed_in.ok_or_else(sign_in_first)?;
-    if email::confirm(&app, here.act(&user, &session), &token).await? {
+    let signed_in = signed_in.ok_or_else(sign_in_first)?;
+    take_over(&app, &here, &signed_in, (&form, Held::Token(&token))).await
+}
+
+/// The same for who opened the link in this browser before they signed in.
+pub(super) async fn post_opened(
+    State(app): State<Arc<App>>,
+    here: Here,
+    signed_in: SignedIn,
+    form: PageForm,
+) -> Result<Response, PageError> {
+    let hash = form.browser.hash();
+    take_over(&app, &here, &signed_in, (&form, Held::Opened(&hash))).await
+}
+
+async fn take_over(
+    app: &App,
+    here: &Here,
+    SignedIn { session, user }: &SignedIn,
+    (form, held): (&PageForm, Held<'_>),
+) -> Result<Response, PageError> {
+    if email::confirm(app, here.act(user, session), held).await? {
         return Ok(see_other(&format!("{}?done=changed", paths::ACCOUNT_EMAIL)));
     }
-    show_link(&app, &form.browser, &user, (None, &token))
+    show_link(app, &form.browser, user, None).await
 }

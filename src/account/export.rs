@@ -34,7 +34,7 @@ pub(super) async fn get(
         action: paths::ACCOUNT_EXPORT,
         data_url: paths::ACCOUNT_DATA,
     };
-    shell::page(&app, &browser, &user, "account/export.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/export.html").await?.render(&app, &content)
 }
 
 /// Sends the file.

@@ -33,5 +33,5 @@ pub(super) async fn get(
         query,
         found: SETTINGS.iter().filter(|setting| setting.fits(query)).collect(),
     };
-    shell::page(&app, &browser, &user, "account/find.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/find.html").await?.render(&app, &content)
 }

@@ -108,7 +108,7 @@ pub(super) async fn get(
         older_url,
         newest_url: after.map(|_| format!("{}?show={value}", paths::ACCOUNT_HISTORY)),
     };
-    shell::page(&app, &browser, &user, "account/history.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/history.html").await?.render(&app, &content)
 }
 
 fn filters(which: Which) -> Vec<FilterView> {

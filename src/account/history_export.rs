@@ -98,7 +98,7 @@ pub(super) async fn get(
         history_url: paths::ACCOUNT_HISTORY,
         format: format.name(),
     };
-    shell::page(&app, &browser, &user, "account/history_export.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/history_export.html").await?.render(&app, &content)
 }
 
 /// Gives the whole history as a file.

@@ -69,6 +69,7 @@ fn about_oneself() -> Router<Arc<App>> {
     Router::new()
         .route(paths::ACCOUNT_PROFILE, get(profile::get).post(profile::post))
         .route(paths::ACCOUNT_EMAIL, get(email::get).post(email::post))
+        .route(paths::ACCOUNT_EMAIL_OPENED, get(email::get_opened).post(email::post_opened))
         .route(paths::ACCOUNT_EMAIL_LINK, get(email::get_link).post(email::post_link))
         .route(paths::ACCOUNT_APPEARANCE, get(appearance::get).post(appearance::post))
         .route(paths::ACCOUNT_DATA, get(data::get))
@@ -113,12 +114,12 @@ async fn change_password() -> Response {
 }
 
 /// Fills a page of `user`'s.
-fn show<T: Serialize>(
+async fn show<T: Serialize>(
     app: &App,
     browser: &Browser,
     user: &User,
     template: &'static str,
     content: &T,
 ) -> Result<Response, PageError> {
-    shell::page(app, browser, user, template).render(app, content)
+    shell::page(app, browser, user, template).await?.render(app, content)
 }

@@ -17,6 +17,7 @@ use crate::hashing::HashingError;
 use crate::identity::confirm::{self, Attempt, Confirmation};
 use crate::identity::password::{self, Rules, Weakness, names_of};
 use crate::identity::password_change::{self, Change, Changed, Ended};
+use crate::identity::protect;
 use crate::identity::sessions::{Proof, Whereabouts};
 use crate::paths;
 use crate::store::{consents, credentials, recent_events};
@@ -41,8 +42,6 @@ struct PasswordPage {
     action: &'static str,
     check_url: &'static str,
     recover_url: String,
-    guide: bool,
-    guide_url: &'static str,
     asks_for_code: bool,
     rules: Vec<RuleView>,
     problems: Vec<String>,
@@ -56,7 +55,6 @@ struct PasswordPage {
 /// What the page shows beside the form itself.
 #[derive(Default)]
 struct Shown {
-    guide: bool,
     end_applications: bool,
     seen: Option<Vec<Weakness>>,
     refusal: Option<Refusal>,
@@ -71,13 +69,19 @@ pub(super) async fn get(
     uri: Uri,
 ) -> Result<Response, PageError> {
     let query = of_query(&uri).map_err(|_| PageError::NotFound)?;
-    let guide = query.once("guide").is_ok_and(|guide| guide == Some("1"));
+    let guide = is_guided(&app, &signed_in);
     let changed = match query.once("done") {
         Ok(Some("changed")) => just_ended(&app, &signed_in).await?,
         _ => None,
     };
-    let shown = Shown { guide, end_applications: guide, changed, ..Shown::default() };
+    let shown = Shown { end_applications: guide, changed, ..Shown::default() };
     show(&app, &browser, &signed_in, shown).await
+}
+
+/// Whether the person is on the way through after a break-in. Then every application ends with the
+/// old password, unless they choose otherwise, and the next step comes after it.
+fn is_guided(app: &App, signed_in: &SignedIn) -> bool {
+    protect::begun_at(&signed_in.user, app.clock.now()).is_some()
 }
 
 /// What the change that was made in this session a moment ago has ended.
@@ -105,7 +109,7 @@ async fn show(
         let set = credentials::find(&mut db, &user.id).await?;
         (set, consents::list(&mut db, &user.id).await?.len())
     };
-    let mut page = shell::page(app, browser, user, "account/password.html").connecting();
+    let mut page = shell::page(app, browser, user, "account/password.html").await?.connecting();
     let retry_after = shown.refusal.as_ref().and_then(|refusal| refusal.retry_after);
     if let Some(refusal) = &shown.refusal {
         page = page.status(refusal.status);
@@ -116,8 +120,6 @@ async fn show(
         action: paths::ACCOUNT_PASSWORD,
         check_url: paths::ACCOUNT_PASSWORD_CHECK,
         recover_url: format!("{}?to={}", paths::RECOVER, paths::ACCOUNT_PASSWORD),
-        guide: shown.guide,
-        guide_url: paths::ACCOUNT_PROTECT,
         asks_for_code,
         rules: rules(&Rules::of(app), shown.seen.as_deref()),
         problems: problems.iter().map(|problem| sentence(*problem)).collect(),
@@ -166,9 +168,8 @@ pub(super) async fn post(
     headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, PageError> {
-    let guide = form.text("guide") == "1";
     let end_applications = !form.text("end_applications").is_empty();
-    let shown = Shown { guide, end_applications, ..Shown::default() };
+    let shown = Shown { end_applications, ..Shown::default() };
     let problems = problems(&app, &signed_in, &form);
     let unlike = form.text("new_password") != form.text("new_password_again");
     if unlike || !problems.is_empty() {
@@ -194,7 +195,7 @@ pub(super) async fn post(
         Confirmation::Proven { proof, hash } => {
             let proven = Proven { proof: &proof, old_hash: &hash, whereabouts: &whereabouts };
             match save(&app, &signed_in, &form, &proven).await? {
-                Some(token) => return Ok(saved(&app, &signed_in, guide, &token)),
+                Some(token) => return Ok(saved(&app, &signed_in, &token)),
                 None => refused(
                     "The password was changed elsewhere meanwhile. Nothing was changed here.",
                 ),
@@ -267,8 +268,8 @@ async fn save(
     })
 }
 
-fn saved(app: &App, signed_in: &SignedIn, guide: bool, token: &str) -> Response {
-    let onward = if guide {
+fn saved(app: &App, signed_in: &SignedIn, token: &str) -> Response {
+    let onward = if is_guided(app, signed_in) {
         format!("{}?done=password", paths::ACCOUNT_PROTECT)
     } else {
         format!("{}?done=changed", paths::ACCOUNT_PASSWORD)

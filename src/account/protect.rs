@@ -11,6 +11,7 @@ use crate::account::show;
 use crate::app::App;
 use crate::identity::protect::{self, Step, Way, Word};
 use crate::paths;
+use crate::store::users::User;
 use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
@@ -38,10 +39,22 @@ struct StepView {
     detail: String,
     done: bool,
     next: bool,
-    link: &'static str,
-    url: &'static str,
+    links: Vec<StepLink>,
     /// The button's value that says "I have looked at it", where only looking helps.
     looked: Option<String>,
+}
+
+/// A page where something of a step is done or looked at.
+#[derive(Serialize)]
+struct StepLink {
+    text: &'static str,
+    url: &'static str,
+}
+
+impl StepLink {
+    fn to(text: &'static str, url: &'static str) -> Self {
+        Self { text, url }
+    }
 }
 
 /// Shows the way, or how it would go.
@@ -60,11 +73,12 @@ pub(super) async fn get(
         Ok(Some("begun")) => Some("Let’s go through it together. What to do next is marked."),
         _ => None,
     };
-    let way = protect::find(&app, &signed_in.session).await?;
+    let user = &signed_in.user;
+    let way = protect::find(&app, user, browser.session_hash()).await?;
     let next = way.as_ref().and_then(Way::next);
-    let steps: Vec<_> = Step::ALL.into_iter().map(|step| view(step, way.as_ref(), next)).collect();
+    let steps: Vec<_> = Step::ALL.into_iter().map(|step| view(step, user, way.as_ref())).collect();
     let content = ProtectPage {
-        shell: Shell::of(&signed_in.user).done(done.filter(|_| way.is_some())),
+        shell: Shell::of(user).done(done.filter(|_| way.is_some())),
         action: paths::ACCOUNT_PROTECT,
         begun: way.as_ref().map(|way| TimeView::of(way.begun_at, app.clock.now())),
         done_count: steps.iter().filter(|step| step.done).count(),
@@ -72,36 +86,49 @@ pub(super) async fn get(
         steps,
         overview_url: paths::ACCOUNT_SECURITY,
     };
-    show(&app, &browser, &signed_in.user, "account/protect.html", &content)
+    show(&app, &browser, user, "account/protect.html", &content).await
 }
 
-/// A step in words, with the page where it is done.
-fn view(step: Step, way: Option<&Way>, next: Option<Step>) -> StepView {
+/// A step in words, with the pages where it is done. They stay there when it is done: it can be
+/// looked at again.
+fn view(step: Step, user: &User, way: Option<&Way>) -> StepView {
     let done = way.is_some_and(|way| way.is_done(step));
-    let (title, link, url) = match step {
+    let has_two_factor = way.is_some_and(|way| way.two_factor);
+    let (title, links) = match step {
         Step::Sessions => {
-            ("Sign out every other browser", "Active sessions", "/account/sessions?guide=1")
+            let to = StepLink::to("Active sessions", paths::ACCOUNT_SESSIONS);
+            ("Sign out every other browser", vec![to])
         }
-        Step::Password => ("Choose a new password", "Change password", "/account/password?guide=1"),
-        Step::TwoFactor => ("Turn on two-factor", "Two-factor", "/account/two-factor?guide=1"),
+        Step::Password => {
+            let to = StepLink::to("Change password", paths::ACCOUNT_PASSWORD);
+            ("Choose a new password", vec![to])
+        }
+        Step::TwoFactor => {
+            let to = StepLink::to("Two-factor", paths::ACCOUNT_TWO_FACTOR);
+            (if has_two_factor { "Review two-factor" } else { "Turn on two-factor" }, vec![to])
+        }
         Step::Applications => {
-            ("Review connected applications", "Applications", "/account/applications?guide=1")
+            let to = StepLink::to("Applications", paths::ACCOUNT_APPLICATIONS);
+            ("Review connected applications", vec![to])
         }
-        Step::Changes => ("Review recent changes", "Recent changes", "/account/changes?guide=1"),
+        Step::Changes => {
+            let changes = StepLink::to("Recent changes", paths::ACCOUNT_CHANGES);
+            let email = StepLink::to("Email address", paths::ACCOUNT_EMAIL);
+            ("Review recent changes", vec![changes, email])
+        }
     };
+    let may_look = step.is_a_look() && (step != Step::TwoFactor || has_two_factor);
     StepView {
         title,
-        detail: detail(step, way, done),
+        detail: detail(step, user, way, done),
         done,
-        next: next == Some(step),
-        link,
-        url,
-        looked: (step.is_a_look() && way.is_some() && !done)
-            .then(|| format!("looked-{}", step.name())),
+        next: way.is_some_and(|way| way.next() == Some(step)),
+        links,
+        looked: (may_look && way.is_some() && !done).then(|| format!("looked-{}", step.name())),
     }
 }
 
-fn detail(step: Step, way: Option<&Way>, done: bool) -> String {
+fn detail(step: Step, user: &User, way: Option<&Way>, done: bool) -> String {
     match (step, done) {
         (Step::Sessions, true) => "No other browser is signed in.".into(),
         (Step::Sessions, false) => match way.map(|way| way.other_sessions) {
@@ -116,6 +143,11 @@ fn detail(step: Step, way: Option<&Way>, done: bool) -> String {
                                     disconnected with the old one, unless you choose otherwise."
             .into(),
         (Step::TwoFactor, true) => "Your password alone opens nothing.".into(),
+        (Step::TwoFactor, false) if way.is_some_and(|way| way.two_factor) => {
+            "Whoever got in may have added something. Remove authenticators that are not yours, \
+             make new backup codes, and ask for codes again in browsers that you do not know."
+                .into()
+        }
         (Step::TwoFactor, false) => {
             "So that a password alone never opens your account again.".into()
         }
@@ -125,8 +157,11 @@ fn detail(step: Step, way: Option<&Way>, done: bool) -> String {
         }
         (Step::Changes, true) => "You have looked at them.".into(),
         (Step::Changes, false) => {
-            "Is there a change that you did not make: another email address, another authenticator?"
-                .into()
+            let asked = "Is there a change that you did not make?";
+            match &user.email {
+                Some(email) => format!("{asked} And is {email} your own email address?"),
+                None => asked.into(),
+            }
         }
     }
 }

@@ -46,10 +46,10 @@ pub(super) async fn get(
     browser: Browser,
     kept: Kept,
 ) -> Result<Response, PageError> {
-    show(&app, &browser, &user, (kept.get("username").unwrap_or_default(), None))
+    show(&app, &browser, &user, (kept.get("username").unwrap_or_default(), None)).await
 }
 
-fn show(
+async fn show(
     app: &App,
     browser: &Browser,
     user: &User,
@@ -65,7 +65,7 @@ fn show(
         planned: user.removal_at.map(day),
         keep_action: paths::ACCOUNT_KEEP,
     };
-    let mut page = shell::page(app, browser, user, "account/removal.html");
+    let mut page = shell::page(app, browser, user, "account/removal.html").await?;
     if error.is_some() {
         page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -91,7 +91,7 @@ pub(super) async fn post(
     let typed = form.text("username");
     if canonical_login(typed).as_ref() != Some(&who.user.username_key) {
         let error = Some("That is not your username. Nothing was changed.");
-        return show(&app, &form.browser, &who.user, (typed, error));
+        return show(&app, &form.browser, &who.user, (typed, error)).await;
     }
     match removal::plan(&app, here.act(&who.user, &who.session)).await? {
         Plan::Planned(_) => Ok(see_other(&format!("{}?done=planned", paths::ACCOUNT_DATA))),
@@ -104,7 +104,7 @@ pub(super) async fn post(
         Plan::LastAdministrator => {
             let error = "You are the last administrator. Make somebody else an administrator \
                          first, or nobody could look after this service.";
-            show(&app, &form.browser, &who.user, (typed, Some(error)))
+            show(&app, &form.browser, &who.user, (typed, Some(error))).await
         }
     }
 }

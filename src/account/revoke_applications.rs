@@ -77,7 +77,9 @@ pub(super) async fn get(
     let (action, back_url) = (paths::revoke_application(&id), paths::application(&id));
     let all = RevokePage::of(&app, Shell::of(&user), &[connected]);
     let content = RevokePage { action, back_url, all: false, ..all };
-    shell::page(&app, &browser, &user, "account/revoke_applications.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/revoke_applications.html")
+        .await?
+        .render(&app, &content)
 }
 
 /// Disconnects it.
@@ -111,7 +113,9 @@ pub(super) async fn get_all(
         return Ok(see_other(paths::ACCOUNT_APPLICATIONS));
     }
     let content = RevokePage::of(&app, Shell::of(&user), &connected);
-    shell::page(&app, &browser, &user, "account/revoke_applications.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/revoke_applications.html")
+        .await?
+        .render(&app, &content)
 }
 
 /// Disconnects all.

@@ -144,7 +144,7 @@ pub(super) async fn get(
         changes: changes::newest(&app, &user.id, SHOWN_OTHERS).await?,
         protect_url: paths::ACCOUNT_PROTECT,
     };
-    show(&app, &browser, user, "account/security.html", &content)
+    show(&app, &browser, user, "account/security.html", &content).await
 }
 
 fn last_sign_ins(app: &App, trail: &Trail, session_id: &str, now: Timestamp) -> Vec<SignInView> {

@@ -82,7 +82,7 @@ pub(super) async fn ask(
         session: Some(SessionView::of(&app, &session, &here, used)),
         count: 1,
     };
-    shell::page(&app, &browser, &user, "account/session_end.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/session_end.html").await?.render(&app, &content)
 }
 
 /// Has the person prove who they are before the page, rather than after its form.
@@ -133,7 +133,7 @@ pub(super) async fn ask_others(
         session: None,
         count,
     };
-    shell::page(&app, &browser, &user, "account/session_end.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/session_end.html").await?.render(&app, &content)
 }
 
 /// Ends all but this one.

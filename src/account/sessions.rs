@@ -205,7 +205,7 @@ pub(super) async fn get(
         devices: known.iter().map(|device| DeviceView::of(&app, device, &here)).collect(),
         hidden_devices,
     };
-    shell::page(&app, &browser, &user, "account/sessions.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/sessions.html").await?.render(&app, &content)
 }
 
 /// The sentence about what was just done.

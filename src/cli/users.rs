@@ -28,7 +28,7 @@ pub enum Command {
     Lock {
         /// Who
         name: String,
-        /// Why, for the audit trail
+        /// Why, for the audit trail alone: the person is not told
         #[arg(long)]
         reason: String,
     },

@@ -15,7 +15,7 @@ use crate::protocol::claims::StandardClaims;
 use crate::secret::sha256;
 use crate::store::links::{self, Link, Purpose};
 use crate::store::users::{self, Email, User};
-use crate::store::{StoreError, acting, events, recent_events};
+use crate::store::{Db, StoreError, acting, events, recent_events};
 
 /// How long a link is good.
 pub const LINK_TTL: Duration = Duration::from_hours(24);
@@ -107,25 +107,65 @@ pub async fn cancel(app: &App, act: Act<'_>) -> Result<(), StoreError> {
     db.commit().await
 }
 
-/// The address that this token proves, if it was sent to `user` and is still good. Looking spends
+/// How somebody holds a link.
+#[derive(Clone, Copy, Debug)]
+pub enum Held<'a> {
+    /// By its token.
+    Token(&'a str),
+    /// They opened it in the browser of this hash before they signed in there. So the token need not
+    /// be kept anywhere meanwhile.
+    Opened(&'a str),
+}
+
+/// Remembers that a link was opened in this browser by somebody who has to sign in first.
+pub async fn opened(app: &App, token: &str, browser_hash: &str) -> Result<(), StoreError> {
+    let token_hash = sha256(token);
+    let found = {
+        let mut db = app.store.read().await?;
+        links::find(&mut db, Purpose::Email, &token_hash, app.clock.now()).await?
+    };
+    if found.is_none() {
+        return Ok(());
+    }
+    let mut db = app.store.write().await?;
+    links::set_opened_in(&mut db, &token_hash, browser_hash).await?;
+    db.commit().await
+}
+
+/// The link, if it was sent to `user` and is still good.
+async fn own(
+    app: &App,
+    db: &mut Db,
+    user: &User,
+    held: Held<'_>,
+) -> Result<Option<Link>, StoreError> {
+    let now = app.clock.now();
+    let found = match held {
+        Held::Token(token) => links::find(db, Purpose::Email, &sha256(token), now).await?,
+        Held::Opened(browser) => {
+            links::opened_in(db, Purpose::Email, &user.id, browser, now).await?
+        }
+    };
+    Ok(found.filter(|link| link.user_id == user.id))
+}
+
+/// The address that this link proves, if it was sent to `user` and is still good. Looking spends
 /// nothing: programs that read mail for their owners open links too.
-pub async fn look(app: &App, user: &User, token: &str) -> Result<Option<String>, StoreError> {
+pub async fn look(app: &App, user: &User, held: Held<'_>) -> Result<Option<String>, StoreError> {
     let mut db = app.store.read().await?;
-    let found = links::find(&mut db, Purpose::Email, &sha256(token), app.clock.now()).await?;
-    let own = found.filter(|link| link.user_id == user.id);
+    let own = own(app, &mut db, user, held).await?;
     Ok(own.and_then(|link| about(&link)).map(|details| details.address))
 }
 
-/// Makes the address that this token proves the person's own; `false` when the token is worth
-/// nothing, or somebody else has the address by now.
-pub async fn confirm(app: &App, act: Act<'_>, token: &str) -> Result<bool, StoreError> {
+/// Makes the address that this link proves the person's own; `false` when it is worth nothing, or
+/// somebody else has the address by now.
+pub async fn confirm(app: &App, act: Act<'_>, held: Held<'_>) -> Result<bool, StoreError> {
     let (now, user) = (app.clock.now(), act.user);
     let mut db = app.store.write().await?;
     acting::begin(&mut db, act.session, now).await?;
-    let spent = links::spend(&mut db, Purpose::Email, &sha256(token), now).await?;
-    let own = spent.filter(|link| link.user_id == user.id);
-    // Without a commit, another person's link was not spent.
-    let Some(Details { address, key }) = own.and_then(|link| about(&link)) else {
+    let Some(link) = own(app, &mut db, user, held).await? else { return Ok(false) };
+    let spent = links::spend(&mut db, Purpose::Email, &link.token_hash, now).await?;
+    let Some(Details { address, key }) = spent.and_then(|link| about(&link)) else {
         return Ok(false);
     };
     let email = Email { address: &address, key: &key, verified_at: Some(now) };

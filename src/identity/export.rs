@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::acts::Act;
+use crate::store::events::Event;
 use crate::store::held::{self, HeldAuthorization, HeldConsent};
 use crate::store::users::User;
 use crate::store::{Db, StoreError, acting, backup_codes, clients, credentials, events};
@@ -80,12 +81,13 @@ fn account(user: &User) -> Value {
         "created_at": time(user.created_at),
         "updated_at": time(user.updated_at),
         "locked_at": maybe(user.locked_at),
-        "lock_reason": user.lock_reason,
+        "lock_reason_held_by_support": user.lock_reason.is_some(),
         "administrator_since": maybe(user.admin_at),
         "groups": user.member_of.split_whitespace().collect::<Vec<_>>(),
         "appearance": appearance.and_then(|chosen| serde_json::from_str::<Value>(chosen).ok()),
         "mails_about_sign_ins": user.sign_in_mails_off_at.is_none(),
         "removal_at": maybe(user.removal_at),
+        "securing_since": maybe(user.securing_at),
     })
 }
 
@@ -212,6 +214,17 @@ async fn links(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError> {
         .collect())
 }
 
+/// The details of an event, but for why support locked the account: that is for the operator's audit
+/// trail alone, and all that is said of it is that it is held.
+fn told(event: &Event) -> Value {
+    match &event.details {
+        Value::Object(details) if event.kind == "user_locked" => {
+            json!({ "reason_held_by_support": details.contains_key("reason") })
+        }
+        details => details.clone(),
+    }
+}
+
 async fn trail(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError> {
     let mut trail: Vec<Value> = Vec::new();
     let mut last: Option<(Timestamp, String)> = None;
@@ -232,7 +245,7 @@ async fn trail(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError> {
                 "actor": event.actor,
                 "address": event.address,
                 "user_agent": event.user_agent,
-                "details": event.details,
+                "details": told(event),
             })
         }));
     }

@@ -128,6 +128,7 @@ pub async fn add_member(app: &App, new: NewUser, groups: &[String]) -> Result<Us
         appearance: None,
         sign_in_mails_off_at: None,
         removal_at: None,
+        securing_at: None,
     };
     let mut db = app.store.write().await?;
     users::insert(&mut db, &user).await?;
@@ -189,7 +190,8 @@ pub async fn set_password(app: &App, who: &str, new: &SecretString) -> Result<Us
     Ok(user)
 }
 
-/// Locks an account: from this moment nothing of it works, on any node.
+/// Locks an account: from this moment nothing of it works, on any node. The reason stands in the
+/// audit trail and is not told to the person.
 pub async fn lock(app: &App, who: &str, reason: &str) -> Result<User, PeopleError> {
     let user = find(app, who).await?;
     let now = app.clock.now();
@@ -200,7 +202,7 @@ pub async fn lock(app: &App, who: &str, reason: &str) -> Result<User, PeopleErro
     devices::distrust_all(&mut db, &user.id).await?;
     pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     record(app, &mut db, "user_locked", &user.id, json!({ "reason": reason })).await?;
-    tell(app, &mut db, &user, Notice::AccountLocked { reason }).await?;
+    tell(app, &mut db, &user, Notice::AccountLocked).await?;
     db.commit().await?;
     Ok(user)
 }

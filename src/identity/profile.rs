@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::identity::acts::Act;
+use crate::notices::{self, Notice};
 use crate::protocol::claims::StandardClaims;
 use crate::store::{StoreError, acting, events, users};
 
@@ -23,13 +24,22 @@ pub async fn change(
     db.commit().await
 }
 
-/// Turns mails about sign-ins on or off.
+/// Turns mails about sign-ins on or off. That they are off is told by mail: whoever sits in
+/// somebody else's session would turn them off first.
 pub async fn choose_mails(app: &App, act: Act<'_>, wanted: bool) -> Result<(), StoreError> {
-    let since = (!wanted).then(|| app.clock.now());
+    if wanted == act.user.sign_in_mails_off_at.is_none() {
+        return Ok(());
+    }
     let mut db = app.store.write().await?;
-    acting::begin(&mut db, act.session, app.clock.now()).await?;
+    let now = app.clock.now();
+    acting::begin(&mut db, act.session, now).await?;
+    let since = (!wanted).then_some(now);
     users::set_sign_in_mails_off(&mut db, &act.user.id, since).await?;
-    let details = json!({ "fields": ["sign_in_mails"], "on": wanted });
-    events::record(&mut db, &act.event(app, "profile_changed", details)).await?;
+    if wanted {
+        events::record(&mut db, &act.event(app, "sign_in_mails_on", json!({}))).await?;
+    } else {
+        events::record(&mut db, &act.event(app, "sign_in_mails_off", json!({}))).await?;
+        notices::tell(app, &mut db, act.user, act.source(), Notice::SignInMailsOff).await?;
+    }
     db.commit().await
 }

@@ -1,5 +1,6 @@
 //! The way through for somebody who thinks that another got in: five steps, each done or not by
 //! what is so, not by what was clicked. Where only looking helps, the person says that they looked.
+//! That somebody is on the way stands in their record: every page of theirs leads back to it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::identity::sessions::Whereabouts;
 use crate::store::events::{self, Event};
 use crate::store::sessions::BrowserSession;
+use crate::store::users::{self, User};
 use crate::store::{StoreError, acting, consents, credentials, recent_events, sessions};
 
 /// A way that was begun longer ago is begun anew.
@@ -48,10 +50,17 @@ impl Step {
         }
     }
 
-    /// Whether only the person can say that it is done.
+    /// Which of the five it is, for people: they count from one.
+    #[must_use]
+    pub fn number(self) -> usize {
+        Self::ALL.into_iter().take_while(|step| *step != self).count() + 1
+    }
+
+    /// Whether the person may say that it is done by a look. A second factor that is off is turned
+    /// on; of one that was on before, only they know whether all of it is theirs.
     #[must_use]
     pub fn is_a_look(self) -> bool {
-        matches!(self, Self::Applications | Self::Changes)
+        matches!(self, Self::TwoFactor | Self::Applications | Self::Changes)
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -84,7 +93,9 @@ impl Word {
         }
     }
 
-    fn kind(self) -> &'static str {
+    /// The kind of the event that notes it.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
         match self {
             Self::Begin => "protect_begun",
             Self::Looked(_) => "protect_reviewed",
@@ -104,6 +115,8 @@ pub struct Way {
     pub password_set_at: Option<Timestamp>,
     /// Whether a second factor is asked for.
     pub two_factor: bool,
+    /// Whether there is an authenticator app from before the way: whoever got in may have added it.
+    pub older_authenticators: bool,
     /// How many applications are connected.
     pub applications: usize,
     /// What the person has looked at.
@@ -117,7 +130,9 @@ impl Way {
         match step {
             Step::Sessions => self.other_sessions == 0,
             Step::Password => self.password_set_at.is_some_and(|set_at| set_at >= self.begun_at),
-            Step::TwoFactor => self.two_factor,
+            Step::TwoFactor => {
+                self.two_factor && (!self.older_authenticators || self.looked_at.contains(&step))
+            }
             Step::Applications => self.applications == 0 || self.looked_at.contains(&step),
             Step::Changes => self.looked_at.contains(&step),
         }
@@ -130,34 +145,34 @@ impl Way {
     }
 }
 
-/// When the way was begun last, and what was looked at since; `None` once it was finished.
-fn begun(trail: &[Event]) -> Option<(Timestamp, BTreeSet<Step>)> {
-    let of = |word: Word| trail.iter().filter(move |event| event.kind == word.kind());
-    let begun_at = of(Word::Begin).map(|event| event.at).max()?;
-    if of(Word::Finish).any(|event| event.at > begun_at) {
-        return None;
-    }
-    let looks = of(Word::Looked(Step::Changes)).filter(|event| event.at >= begun_at);
-    let names = looks.filter_map(|event| event.details.get("step")?.as_str());
-    Some((begun_at, names.filter_map(Step::named).collect()))
+/// Since when a person is on the way, if they are.
+#[must_use]
+pub fn begun_at(user: &User, now: Timestamp) -> Option<Timestamp> {
+    user.securing_at.filter(|at| now.since(*at) < LASTS)
 }
 
-/// The way that the person is on, if they are.
-pub async fn find(app: &App, session: &BrowserSession) -> Result<Option<Way>, StoreError> {
+/// The way that the person is on, if they are; `here` is the hash of the cookie of the session that
+/// they sit in. For everybody else this asks the database nothing.
+pub async fn find(app: &App, user: &User, here: &str) -> Result<Option<Way>, StoreError> {
     let now = app.clock.now();
-    let user_id = &session.user_id;
+    let Some(begun_at) = begun_at(user, now) else { return Ok(None) };
     let mut db = app.store.read().await?;
-    let trail = recent_events::of_kind(&mut db, user_id, "protect_", now - LASTS, 100).await?;
-    let Some((begun_at, looked_at)) = begun(&trail) else { return Ok(None) };
-    let open = sessions::list(&mut db, user_id).await?;
-    let password = credentials::find(&mut db, user_id).await?;
+    let kind = Word::Looked(Step::Changes).kind();
+    let looks = recent_events::of_kind(&mut db, &user.id, kind, begun_at, 100).await?;
+    let names = looks.iter().filter_map(|event| event.details.get("step")?.as_str());
+    let open = sessions::list(&mut db, &user.id).await?;
+    let others = open.iter().filter(|one| one.is_live(now) && one.token_hash != here);
+    let password = credentials::find(&mut db, &user.id).await?;
+    let apps = credentials::list_totp(&mut db, &user.id).await?;
+    let confirmed: Vec<_> = apps.iter().filter_map(|one| one.confirmed_at).collect();
     Ok(Some(Way {
         begun_at,
-        other_sessions: open.iter().filter(|one| one.is_live(now) && one.id != session.id).count(),
+        other_sessions: others.count(),
         password_set_at: password.map(|password| password.set_at),
-        two_factor: credentials::has_second_factor(&mut db, user_id).await?,
-        applications: consents::list(&mut db, user_id).await?.len(),
-        looked_at,
+        two_factor: !confirmed.is_empty(),
+        older_authenticators: confirmed.iter().any(|at| *at < begun_at),
+        applications: consents::list(&mut db, &user.id).await?.len(),
+        looked_at: names.filter_map(Step::named).collect(),
     }))
 }
 
@@ -183,6 +198,11 @@ pub async fn say(
     };
     let mut db = app.store.write().await?;
     acting::begin(&mut db, session, app.clock.now()).await?;
+    match word {
+        Word::Begin => users::set_securing(&mut db, &session.user_id, Some(event.at)).await?,
+        Word::Finish => users::set_securing(&mut db, &session.user_id, None).await?,
+        Word::Looked(_) => true,
+    };
     events::record(&mut db, &event).await?;
     db.commit().await
 }
@@ -197,6 +217,7 @@ mod tests {
             other_sessions: 1,
             password_set_at: Some(Timestamp::from_seconds(99)),
             two_factor: false,
+            older_authenticators: false,
             applications: 2,
             looked_at: BTreeSet::new(),
         }
@@ -223,6 +244,21 @@ mod tests {
         // Whoever signs in meanwhile is a step to do again.
         way.other_sessions = 1;
         assert_eq!(way.next(), Some(Step::Sessions));
+    }
+
+    #[test]
+    fn a_second_factor_from_before_is_looked_at() {
+        let mut way = Way { two_factor: true, older_authenticators: true, ..way() };
+        assert!(!way.is_done(Step::TwoFactor));
+        way.looked_at.insert(Step::TwoFactor);
+        assert!(way.is_done(Step::TwoFactor));
+        way.two_factor = false;
+        assert!(!way.is_done(Step::TwoFactor), "a look turns nothing on");
+    }
+
+    #[test]
+    fn the_steps_are_counted_from_one() {
+        assert_eq!(Step::ALL.map(Step::number), [1, 2, 3, 4, 5]);
     }
 
     #[test]

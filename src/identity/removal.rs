@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::acts::Act;
 use crate::identity::sessions;
-use crate::notices::{self, Notice};
+use crate::notices::{self, Notice, Source};
 use crate::store::events::Event;
 use crate::store::{Db, StoreError, acting, authorizations, consents, events, removals, users};
 
@@ -41,16 +41,16 @@ pub async fn plan(app: &App, act: Act<'_>) -> Result<Plan, StoreError> {
     {
         return Ok(Plan::LastAdministrator);
     }
-    let at = now + grace;
-    let notice = Notice::RemovalPlanned { at };
-    notices::tell(app, &mut db, user, act.source(), notice).await?;
     if grace.is_zero() {
+        notices::tell(app, &mut db, user, act.source(), Notice::AccountRemoved).await?;
         end_everything(app, &mut db, &user.id, None).await?;
         users::remove(&mut db, &user.id).await?;
         events::record(&mut db, &act.event(app, "user_removed", json!({}))).await?;
         db.commit().await?;
         return Ok(Plan::Removed);
     }
+    let at = now + grace;
+    notices::tell(app, &mut db, user, act.source(), Notice::RemovalPlanned { at }).await?;
     end_everything(app, &mut db, &user.id, Some(&act.session.id)).await?;
     removals::set(&mut db, &user.id, Some(at)).await?;
     let event = act.event(app, "removal_planned", json!({ "at": at.to_string() }));
@@ -87,6 +87,7 @@ pub async fn carry_out(app: &App) -> Result<(), StoreError> {
         }
         for id in due {
             let mut db = app.store.write().await?;
+            let user = users::find(&mut db, &id).await?;
             end_everything(app, &mut db, &id, None).await?;
             if removals::carry_out(&mut db, &id, now).await? {
                 let event = Event {
@@ -95,6 +96,10 @@ pub async fn carry_out(app: &App) -> Result<(), StoreError> {
                     ..app.event("user_removed")
                 };
                 events::record(&mut db, &event).await?;
+                if let Some(user) = &user {
+                    let notice = Notice::AccountRemoved;
+                    notices::tell(app, &mut db, user, Source::default(), notice).await?;
+                }
                 db.commit().await?;
             }
         }

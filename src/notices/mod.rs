@@ -97,11 +97,8 @@ pub enum Notice<'a> {
         /// The application's name.
         application: &'a str,
     },
-    /// Support locked the account.
-    AccountLocked {
-        /// Why.
-        reason: &'a str,
-    },
+    /// Support locked the account. Why is for the audit trail alone.
+    AccountLocked,
     /// Support unlocked the account.
     AccountUnlocked,
     /// Many wrong passwords: strangers are shut out for a while.
@@ -129,6 +126,10 @@ pub enum Notice<'a> {
     },
     /// The account will not be removed after all.
     RemovalCalledOff,
+    /// The account is gone.
+    AccountRemoved,
+    /// Mails about sign-ins are sent no more.
+    SignInMailsOff,
 }
 
 impl Notice<'_> {

@@ -32,7 +32,6 @@ pub(super) struct Told {
     left: Option<i64>,
     until: Option<String>,
     application: Option<String>,
-    reason: Option<String>,
     old_address: Option<String>,
     new_address: Option<String>,
     lasts: Option<String>,
@@ -79,7 +78,6 @@ impl Told {
             | Notice::TheftDetected { application } => {
                 self.application = Some(line(application, LONGEST_NAME));
             }
-            Notice::AccountLocked { reason } => self.reason = some(reason),
             Notice::EmailVerification { url, .. } => self.url = Some((*url).to_owned()),
             Notice::EmailChanged { old, new } => {
                 self.old_address = some(old);
@@ -91,7 +89,10 @@ impl Told {
             | Notice::AccountUnlocked
             | Notice::SignInBlocked
             | Notice::CodesBlocked
-            | Notice::RemovalCalledOff => {}
+            | Notice::RemovalCalledOff
+            | Notice::AccountLocked
+            | Notice::AccountRemoved
+            | Notice::SignInMailsOff => {}
         }
     }
 }
@@ -112,7 +113,7 @@ pub(super) fn templates(notice: &Notice<'_>) -> (&'static str, &'static str) {
         Notice::BrowserTrusted { .. } => ("mail/browser_trusted.txt", "mail/browser_trusted.html"),
         Notice::ApplicationConnected { .. } => ("mail/application_connected.txt", "mail/application_connected.html"),
         Notice::TheftDetected { .. } => ("mail/theft_detected.txt", "mail/theft_detected.html"),
-        Notice::AccountLocked { .. } => ("mail/account_locked.txt", "mail/account_locked.html"),
+        Notice::AccountLocked => ("mail/account_locked.txt", "mail/account_locked.html"),
         Notice::AccountUnlocked => ("mail/account_unlocked.txt", "mail/account_unlocked.html"),
         Notice::SignInBlocked => ("mail/sign_in_blocked.txt", "mail/sign_in_blocked.html"),
         Notice::CodesBlocked => ("mail/codes_blocked.txt", "mail/codes_blocked.html"),
@@ -120,6 +121,8 @@ pub(super) fn templates(notice: &Notice<'_>) -> (&'static str, &'static str) {
         Notice::EmailChanged { .. } => ("mail/email_changed.txt", "mail/email_changed.html"),
         Notice::RemovalPlanned { .. } => ("mail/removal_planned.txt", "mail/removal_planned.html"),
         Notice::RemovalCalledOff => ("mail/removal_called_off.txt", "mail/removal_called_off.html"),
+        Notice::AccountRemoved => ("mail/account_removed.txt", "mail/account_removed.html"),
+        Notice::SignInMailsOff => ("mail/sign_in_mails_off.txt", "mail/sign_in_mails_off.html"),
     }
 }
 
@@ -139,10 +142,15 @@ pub(super) fn subject_and_text(rendered: &str) -> (String, String) {
     (subject.chars().filter(|c| !c.is_control()).collect(), text)
 }
 
-/// Where an address is, as far as it can be told; the mail says that it is approximate.
+/// Where an address is, as far as it can be told and as a mail says it: of the local network one
+/// is certain, anything else is a guess.
 fn place_of(app: &App, address: &str) -> Option<String> {
-    let place = app.geoip.place(address);
-    Some(place.words).filter(|words| words != crate::geoip::UNKNOWN)
+    let place = app.geoip.place(address).words;
+    match place.as_str() {
+        crate::geoip::UNKNOWN => None,
+        crate::geoip::NEARBY => Some("your local network".to_owned()),
+        _ => Some(format!("approximately {place}")),
+    }
 }
 
 fn moment(at: Timestamp) -> String {

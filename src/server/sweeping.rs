@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::familiarity::HISTORY;
 use crate::identity::removal;
+use crate::identity::sessions::KEPT;
 use crate::identity::two_factor::ENROLMENT_TTL;
 use crate::server::background::Background;
 use crate::store::events::{self, Event};
@@ -20,8 +21,6 @@ use crate::web::session::DEVICE_TTL;
 
 /// The most rows that one transaction deletes, so that no sweep holds the writer for long.
 const BATCH: i64 = 500;
-/// How long what is over stays for the history of sessions and applications.
-const KEPT: Duration = Duration::from_hours(24 * 90);
 /// How long a spent code is remembered, so that its second coming is noticed.
 const CODES_KEPT: Duration = Duration::from_hours(24);
 /// How often the history is looked at: seldom, because each time that finds something is itself

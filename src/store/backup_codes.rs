@@ -56,11 +56,11 @@ pub async fn list(db: &mut Db, user_id: &str) -> Result<Vec<BackupCode>, StoreEr
     Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 
-/// Notes that the person keeps the set.
-pub async fn mark_saved(db: &mut Db, user_id: &str, now: Timestamp) -> Result<(), StoreError> {
+/// Notes that the person keeps the set; `false` when that was known.
+pub async fn mark_saved(db: &mut Db, user_id: &str, now: Timestamp) -> Result<bool, StoreError> {
     let sql = "UPDATE backup_codes SET saved_at = $2 WHERE user_id = $1 AND saved_at IS NULL";
-    sqlx::query(sql).bind(user_id).bind(now).execute(db).await?;
-    Ok(())
+    let done = sqlx::query(sql).bind(user_id).bind(now).execute(db).await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Uses a code; `false` when it is not the person's, or was used before. Of racing calls one wins.

@@ -128,6 +128,39 @@ pub async fn newest(
     Ok(link)
 }
 
+/// Notes in which browser a link that is still good was opened last.
+pub async fn set_opened_in(
+    db: &mut Db,
+    token_hash: &str,
+    browser_hash: &str,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE links SET opened_in = $2 WHERE token_hash = $1 AND used_at IS NULL";
+    let done = sqlx::query(sql).bind(token_hash).bind(browser_hash).execute(db).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The person's newest link of this purpose that is still good and was opened in this browser.
+pub async fn opened_in(
+    db: &mut Db,
+    purpose: Purpose,
+    user_id: &str,
+    browser_hash: &str,
+    now: Timestamp,
+) -> Result<Option<Link>, StoreError> {
+    let link = sqlx::query_as(
+        "SELECT token_hash, purpose, user_id, details, created_at, expires_at, used_at FROM links \
+         WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 \
+         AND opened_in = $4 ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(user_id)
+    .bind(purpose.name())
+    .bind(now)
+    .bind(browser_hash)
+    .fetch_optional(db)
+    .await?;
+    Ok(link)
+}
+
 /// How many links of this purpose the person got since then, whatever became of them.
 pub async fn count_since(
     db: &mut Db,

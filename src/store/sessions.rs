@@ -118,7 +118,8 @@ pub async fn find_live(
          u.updated_at AS user_updated_at, u.locked_at AS user_locked_at, \
          u.lock_reason AS user_lock_reason, u.admin_at AS user_admin_at, \
          u.member_of AS user_member_of, u.appearance AS user_appearance, \
-         u.sign_in_mails_off_at AS user_sign_in_mails_off_at, u.removal_at AS user_removal_at \
+         u.sign_in_mails_off_at AS user_sign_in_mails_off_at, u.removal_at AS user_removal_at, \
+         u.securing_at AS user_securing_at \
          FROM browser_sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.token_hash = $1 AND s.ended_at IS NULL AND s.expires_at > $2 \
          AND s.last_active_at + s.idle_ttl > $2 AND u.locked_at IS NULL",

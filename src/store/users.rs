@@ -41,12 +41,14 @@ pub struct User {
     pub sign_in_mails_off_at: Option<Timestamp>,
     /// When the account will be removed, because its owner asked for it.
     pub removal_at: Option<Timestamp>,
+    /// Since when the person secures their account, step by step.
+    pub securing_at: Option<Timestamp>,
 }
 
 record!(User in "users" by id {
     id, username, username_key, email, email_key, email_verified_at, claims as json, created_at,
     updated_at, locked_at, lock_reason, admin_at, member_of, appearance, sign_in_mails_off_at,
-    removal_at,
+    removal_at, securing_at,
 });
 
 /// The columns of a whole record.
@@ -54,7 +56,7 @@ macro_rules! columns {
     () => {
         "id, username, username_key, email, email_key, email_verified_at, claims, created_at, \
          updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
-         sign_in_mails_off_at, removal_at"
+         sign_in_mails_off_at, removal_at, securing_at"
     };
 }
 
@@ -94,8 +96,8 @@ pub async fn insert(db: &mut Db, user: &User) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO users (id, username, username_key, email, email_key, email_verified_at, \
          claims, created_at, updated_at, locked_at, lock_reason, admin_at, member_of, appearance, \
-         sign_in_mails_off_at, removal_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         sign_in_mails_off_at, removal_at, securing_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(&user.id)
     .bind(&user.username)
@@ -113,6 +115,7 @@ pub async fn insert(db: &mut Db, user: &User) -> Result<(), StoreError> {
     .bind(&user.appearance)
     .bind(user.sign_in_mails_off_at)
     .bind(user.removal_at)
+    .bind(user.securing_at)
     .execute(db)
     .await?;
     Ok(())
@@ -276,6 +279,16 @@ pub async fn set_sign_in_mails_off(
     since: Option<Timestamp>,
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE users SET sign_in_mails_off_at = $2 WHERE id = $1";
+    Ok(sqlx::query(sql).bind(id).bind(since).execute(db).await?.rows_affected() > 0)
+}
+
+/// Notes that the person begins to secure their account (`since` when), or is through.
+pub async fn set_securing(
+    db: &mut Db,
+    id: &str,
+    since: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE users SET securing_at = $2 WHERE id = $1";
     Ok(sqlx::query(sql).bind(id).bind(since).execute(db).await?.rows_affected() > 0)
 }
 

@@ -47,7 +47,42 @@ pub fn find(path: &str) -> Option<Asset> {
     if path == settings::SCRIPT {
         return Some(Asset { content_type, bytes: settings::script().as_bytes().into() });
     }
-    Files::get(path).map(|file| Asset { content_type, bytes: file.data })
+    let bytes = match without_comments().get(path) {
+        Some(text) => text.as_bytes().into(),
+        None => Files::get(path)?.data,
+    };
+    Some(Asset { content_type, bytes })
+}
+
+/// Style sheets and scripts without their comments, which are for who reads the source: on a phone
+/// they would be a sixth of what is sent.
+fn without_comments() -> &'static HashMap<Cow<'static, str>, String> {
+    static TEXTS: LazyLock<HashMap<Cow<'static, str>, String>> = LazyLock::new(|| {
+        let stripped = |path: Cow<'static, str>| {
+            let text = String::from_utf8(Files::get(&path)?.data.into_owned()).ok()?;
+            let text = match path.rsplit_once('.')?.1 {
+                "css" => between_comments(&text),
+                "js" => text.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect(),
+                _ => return None,
+            };
+            Some((path, text))
+        };
+        Files::iter().filter_map(stripped).collect()
+    });
+    &TEXTS
+}
+
+/// What stands outside `/* … */`.
+fn between_comments(sheet: &str) -> String {
+    let mut parts = sheet.split("/*");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.filter_map(|part| part.split_once("*/")).map(|(_, code)| code.trim_start());
+    std::iter::once(first).chain(rest).collect()
+}
+
+/// Whether a line of a script is more than a comment.
+fn is_code(line: &&str) -> bool {
+    !line.trim_start().starts_with("//")
 }
 
 /// The built-in file at `path` as gzip (RFC 1952), if that is smaller: compressed once, not for each
@@ -116,7 +151,17 @@ fn content_type(path: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Files, find};
+    use super::{Files, between_comments, find};
+
+    #[test]
+    fn comments_stay_at_home() {
+        assert_eq!(between_comments("a{}/* b{} */\n  c{}/**/d{}"), "a{}c{}d{}");
+        for path in ["app.css", "app.js"] {
+            let sent = String::from_utf8(find(path).unwrap().bytes.into_owned()).unwrap();
+            assert!(!sent.contains("/*") && !sent.contains(" // "), "{path}");
+            assert!(sent.lines().count() > 200 && sent.contains("search"), "{path}");
+        }
+    }
 
     #[test]
     fn browsers_get_no_file_that_is_for_the_program_alone() {

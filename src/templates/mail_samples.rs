@@ -10,7 +10,7 @@ fn bare() -> Value {
         "person": "bob", "at": "2 March 2026, 09:00 UTC", "address": null, "place": null,
         "device": null, "security_url": "https://id.example/account/security",
         "not_me_url": "https://id.example/not-me/a", "url": "https://id.example/a", "reasons": [], "by_support": false, "name": null,
-        "left": null, "until": null, "application": null, "reason": null, "old_address": null,
+        "left": null, "until": null, "application": null, "old_address": null,
         "new_address": null, "lasts": null,
     })
 }
@@ -19,17 +19,17 @@ fn bare() -> Value {
 fn full() -> Value {
     let hostile = "<script>alert(1)</script> & “Co”";
     json!({
-        "person": hostile, "address": "192.0.2.7", "place": "Lyon, France",
+        "person": hostile, "address": "192.0.2.7", "place": "approximately Lyon, France",
         "device": "Firefox 145 on Linux", "not_me_url": "https://id.example/not-me/sample",
         "url": "https://id.example/link/sample", "by_support": true, "name": hostile, "left": 3,
         "reasons": ["A browser that you have not used before", "A country that is new"],
-        "until": "1 April 2026, 09:00 UTC", "application": hostile, "reason": hostile,
+        "until": "1 April 2026, 09:00 UTC", "application": hostile,
         "old_address": "old@people.example", "new_address": "new@people.example",
         "lasts": "30 minutes",
     })
 }
 
-const MAILS: [(&str, &str); 20] = [
+const MAILS: [(&str, &str); 22] = [
     ("mail/unfamiliar_sign_in.txt", "mail/unfamiliar_sign_in.html"),
     ("mail/password_changed.txt", "mail/password_changed.html"),
     ("mail/recovery.txt", "mail/recovery.html"),
@@ -50,6 +50,8 @@ const MAILS: [(&str, &str); 20] = [
     ("mail/email_changed.txt", "mail/email_changed.html"),
     ("mail/removal_planned.txt", "mail/removal_planned.html"),
     ("mail/removal_called_off.txt", "mail/removal_called_off.html"),
+    ("mail/account_removed.txt", "mail/account_removed.html"),
+    ("mail/sign_in_mails_off.txt", "mail/sign_in_mails_off.html"),
 ];
 
 /// Each mail bare and full, in words and in HTML.

@@ -58,6 +58,8 @@ pub struct Shared<'a> {
     pub accent: Option<&'a str>,
     /// The day on which the account of who looks at it will be removed, in words.
     pub removal: Option<&'a str>,
+    /// How far who looks at it has come in securing their account, in words.
+    pub securing: Option<&'a str>,
 }
 
 impl Shared<'_> {
@@ -72,6 +74,7 @@ impl Shared<'_> {
         width: None,
         accent: None,
         removal: None,
+        securing: None,
     };
 }
 

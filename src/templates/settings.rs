@@ -73,18 +73,70 @@ const fn look(url: &'static str, words: (&'static str, &'static str)) -> Setting
 /// Everything there is to find, in the order of the pages.
 pub const SETTINGS: &[Setting] = &[
     at("/account/security", "Overview", "shield", ("Overview", "home start security status")),
+    at(
+        "/account/security/protect",
+        "Overview",
+        "shield",
+        (
+            "Secure my account",
+            "hacked someone got in somebody else stolen broken into compromised help",
+        ),
+    ),
     password(("Change the password", "passphrase new secret login")),
     two_factor(("Two-factor", "2fa mfa second factor otp totp verification turn on off")),
     two_factor(("Authenticator app", "totp qr code add remove phone google microsoft")),
     two_factor(("Backup codes", "recovery emergency print download lost phone")),
+    at(
+        "/account/two-factor/set-up",
+        "Two-factor",
+        "plus",
+        ("Add an authenticator app", "2fa set up new phone totp qr code another"),
+    ),
+    at(
+        "/account/two-factor/backup-codes",
+        "Two-factor",
+        "key",
+        ("Make new backup codes", "renew regenerate recovery emergency replace"),
+    ),
+    at(
+        "/account/two-factor/recovered",
+        "Two-factor",
+        "phone",
+        ("Lost or new phone", "replace authenticator backup code recover move"),
+    ),
+    at(
+        "/account/two-factor/off",
+        "Two-factor",
+        "cross",
+        ("Turn two-factor off", "2fa disable remove deactivate stop"),
+    ),
     two_factor(("Trusted browsers", "remember device don't ask again")),
+    at(
+        "/account/two-factor/browsers/distrust",
+        "Two-factor",
+        "screen",
+        ("Trust no browser any more", "ask for codes again everywhere distrust forget devices"),
+    ),
     sessions(("Active sessions", "devices browsers computers signed in where logged")),
-    sessions(("Sign out other browsers", "log out everywhere end sessions lost stolen")),
+    at(
+        "/account/sessions/end-others",
+        "Active sessions",
+        "leave",
+        ("Sign out other browsers", "log out everywhere end terminate sessions lost stolen"),
+    ),
+    sessions(("Forget a browser", "known devices unfamiliar remove")),
+    at("/logout", "Active sessions", "leave", ("Sign out", "log out logout leave exit")),
     at(
         "/account/history",
         "Sign-in history",
         "clock",
         ("Sign-in history", "logins attempts failed activity address place"),
+    ),
+    at(
+        "/account/history/export",
+        "Sign-in history",
+        "download",
+        ("Download the sign-in history", "export csv json file spreadsheet"),
     ),
     at(
         "/account/changes",
@@ -104,6 +156,12 @@ pub const SETTINGS: &[Setting] = &[
         "grid",
         ("Remove an application", "revoke disconnect withdraw consent permission"),
     ),
+    at(
+        "/account/applications/revoke-all",
+        "Applications",
+        "trash",
+        ("Revoke all applications", "disconnect remove everything all access"),
+    ),
     profile("/account/profile#name", ("Name", "first last given family middle nickname display")),
     profile("/account/profile/email", ("Email address", "mail change verify confirm contact")),
     profile("/account/profile#phone_number", ("Phone number", "telephone mobile cell contact")),
@@ -121,6 +179,12 @@ pub const SETTINGS: &[Setting] = &[
         "/account/data",
         "Your data",
         "box",
+        ("Your data", "kept stored privacy retention how long gdpr"),
+    ),
+    at(
+        "/account/data/export",
+        "Your data",
+        "download",
         ("Download your data", "export copy json gdpr takeout archive"),
     ),
     at(
@@ -143,6 +207,17 @@ pub const SETTINGS: &[Setting] = &[
 mod tests {
     use super::*;
 
+    /// Every page of the account that is at a fixed address and shows something to do.
+    #[test]
+    fn every_page_of_the_account_can_be_found() {
+        // Finding itself, and the place for a link that was opened.
+        let none = [crate::paths::ACCOUNT_FIND, crate::paths::ACCOUNT_EMAIL_OPENED];
+        for page in crate::paths::PAGES.iter().filter(|page| !none.contains(page)) {
+            let leads = |setting: &&Setting| setting.url.split('#').next() == Some(*page);
+            assert!(SETTINGS.iter().any(|setting| leads(&setting)), "{page}");
+        }
+    }
+
     #[test]
     fn a_setting_is_found_by_the_words_people_use() {
         let found = |query: &str| {
@@ -151,7 +226,12 @@ mod tests {
         };
         assert_eq!(found("dark"), ["Light or dark"]);
         assert_eq!(found(" DELETE  account "), ["Delete the account"]);
-        assert_eq!(found("2fa"), ["Two-factor"]);
+        assert!(found("2fa").starts_with(&["Two-factor"]));
+        for query in ["hacked", "someone got in", "stolen"] {
+            assert_eq!(found(query).first(), Some(&"Secure my account"), "{query}");
+        }
+        assert_eq!(found("revoke all"), ["Revoke all applications"]);
+        assert_eq!(found("log out").last(), Some(&"Sign out"));
         assert!(found("unicorn").is_empty());
         assert_eq!(found("").len(), SETTINGS.len());
     }

@@ -243,7 +243,7 @@ fn a_color_of_ones_own_is_a_style_sheet_and_nothing_else() {
     }
 }
 
-/// What `scripts/screenshots` looks at: every page in both themes, written to the folder `PREVIEW`.
+/// What `scripts/screenshots` looks at: every page in both themes and every mail, written to the folder `PREVIEW`.
 #[test]
 #[ignore = "writes files for scripts/screenshots"]
 fn preview() {
@@ -258,6 +258,14 @@ fn preview() {
             let name = format!("{page}-{}-{theme:?}.html", sample.case).to_lowercase();
             fs::write(folder.join(name.replace([' ', '/'], "-")), html).unwrap();
         }
+    }
+    // Mail programs know no themes of ours.
+    let mails = mail_samples::all().into_iter().filter(|one| has_ending(one.template, "html"));
+    for sample in mails {
+        let html = templates.render(sample.template, &sample.shared, &sample.page).unwrap();
+        let name =
+            format!("{}-{}-light.html", sample.template.trim_end_matches(".html"), sample.case);
+        fs::write(folder.join(name.replace([' ', '/'], "-")), html).unwrap();
     }
     fs::create_dir_all(folder.join("assets")).unwrap();
     fs::write(folder.join("assets/brand.css"), templates.brand_stylesheet()).unwrap();

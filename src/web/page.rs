@@ -21,6 +21,7 @@ pub struct Page {
     form_target: Option<String>,
     appearance: Appearance,
     removal: Option<String>,
+    securing: Option<String>,
     connects: bool,
 }
 
@@ -37,6 +38,7 @@ impl Page {
             form_target: None,
             appearance: Appearance::default(),
             removal: None,
+            securing: None,
             connects: false,
         }
     }
@@ -59,6 +61,13 @@ impl Page {
     #[must_use]
     pub fn until(mut self, removal: Option<String>) -> Self {
         self.removal = removal;
+        self
+    }
+
+    /// Of somebody who is securing their account, and has come this far.
+    #[must_use]
+    pub fn securing(mut self, so_far: Option<String>) -> Self {
+        self.securing = so_far;
         self
     }
 
@@ -121,6 +130,7 @@ impl Page {
             nonce: self.nonce.as_deref(),
             accent: accent.as_deref(),
             removal: self.removal.as_deref(),
+            securing: self.securing.as_deref(),
             ..self.appearance.shared()
         };
         let html =

@@ -98,6 +98,12 @@ impl Browser {
         sha256(&self.token)
     }
 
+    /// The hash of the session's cookie; empty without one.
+    #[must_use]
+    pub fn session_hash(&self) -> &str {
+        self.session_hash.as_deref().unwrap_or_default()
+    }
+
     /// The value that each form must bring back: bound to this browser and to its session, so
     /// that it is worth nothing elsewhere and nothing after signing in or out.
     #[must_use]

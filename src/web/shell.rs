@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::identity::protect::{self, Step};
 use crate::paths;
 use crate::store::users::User;
 use crate::web::appearance::Appearance;
+use crate::web::error::PageError;
 use crate::web::page::Page;
 use crate::web::session::Browser;
 use crate::web::views::{AccountView, day};
@@ -34,11 +36,31 @@ impl Shell {
     }
 }
 
-/// A page of `user`'s own, with forms that this browser may send.
-#[must_use]
-pub fn page(app: &App, browser: &Browser, user: &User, template: &'static str) -> Page {
-    Page::new(template)
+/// A page of `user`'s own, with forms that this browser may send. Whoever is securing their account
+/// is led back to the steps by each of them.
+pub async fn page(
+    app: &App,
+    browser: &Browser,
+    user: &User,
+    template: &'static str,
+) -> Result<Page, PageError> {
+    let way = protect::find(app, user, browser.session_hash()).await?;
+    Ok(Page::new(template)
         .forms_of(app, browser)
         .looking(Appearance::of(user))
         .until(user.removal_at.map(day))
+        .securing(way.map(|way| so_far(way.next()))))
+}
+
+/// How far somebody has come in securing their account.
+fn so_far(next: Option<Step>) -> String {
+    let Some(step) = next else { return "all five steps are done".to_owned() };
+    let what = match step {
+        Step::Sessions => "sign out every other browser",
+        Step::Password => "choose a new password",
+        Step::TwoFactor => "two-factor",
+        Step::Applications => "review connected applications",
+        Step::Changes => "review recent changes",
+    };
+    format!("step {} of {}, {what}", step.number(), Step::ALL.len())
 }

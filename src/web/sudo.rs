@@ -96,6 +96,20 @@ impl FromRequest<Arc<App>> for ConfirmedForm {
     }
 }
 
+/// The same for a form of which only some answers need it: sends who is not fresh to prove it,
+/// and gives the form back to them afterwards.
+pub async fn confirmed(
+    app: &App,
+    session: &BrowserSession,
+    path: &'static str,
+    form: &PageForm,
+) -> Result<(), PageError> {
+    if is_fresh(app, session).await? {
+        return Ok(());
+    }
+    Err(confirm_first(app, session, path, &typed(form)).await?)
+}
+
 /// What a page was asked for in its address, which it finds in [`Kept`] afterwards.
 fn asked(uri: &Uri) -> Vec<(String, String)> {
     let query = of_query(uri).ok().filter(|query| query.refuse_repeats().is_ok());

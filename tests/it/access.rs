@@ -61,6 +61,8 @@ const MATRIX: &[(&str, [Sees; 3])] = {
         (paths::ACCOUNT_FIND, [Login, Page, Page]),
         (paths::ACCOUNT_PROFILE, [Login, Page, Page]),
         (paths::ACCOUNT_EMAIL, [Login, Page, Page]),
+        // They have opened no such link.
+        (paths::ACCOUNT_EMAIL_OPENED, [Login, Elsewhere, Elsewhere]),
         // Nobody was sent this link.
         (paths::ACCOUNT_EMAIL_LINK, [Login, Nothing, Nothing]),
         (paths::ACCOUNT_APPEARANCE, [Login, Page, Page]),

@@ -90,6 +90,7 @@ fn crowd(name: &str, now: Timestamp) -> User {
         appearance: None,
         sign_in_mails_off_at: None,
         removal_at: None,
+        securing_at: None,
     }
 }
 

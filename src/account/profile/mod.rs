@@ -21,6 +21,7 @@ use crate::web::here::Here;
 use crate::web::page::see_other;
 use crate::web::session::{Browser, SignedIn};
 use crate::web::shell::{self, Shell};
+use crate::web::sudo::{self, Kept};
 
 #[derive(Serialize)]
 struct ProfilePage {
@@ -32,6 +33,7 @@ struct ProfilePage {
     groups: Vec<GroupView>,
     wrong: usize,
     sign_in_mails: bool,
+    turns_mails_off: bool,
 }
 
 #[derive(Serialize)]
@@ -61,20 +63,39 @@ pub(super) async fn get(
     SignedIn { user, .. }: SignedIn,
     browser: Browser,
     here: Here,
+    kept: Kept,
 ) -> Result<Response, PageError> {
     let done = match here.query("done") {
         "saved" => Some("Your profile is saved."),
         "mails" => Some("Your choice of mails is saved."),
+        _ if is_turning_mails_off(kept.get("form"), kept.get("sign_in_mails"), &user) => {
+            let shown = Shown { turns_mails_off: true, ..Shown::default() };
+            return show(&app, &browser, &user, shown).await;
+        }
         _ => None,
     };
-    show(&app, &browser, &user, (&Typed::new(), done)).await
+    show(&app, &browser, &user, Shown { done, ..Shown::default() }).await
+}
+
+/// Whether a form is the one about mails, and leaves out those about sign-ins, which are on.
+fn is_turning_mails_off(form: Option<&str>, wanted: Option<&str>, user: &User) -> bool {
+    form == Some("mails") && wanted != Some("on") && user.sign_in_mails_off_at.is_none()
+}
+
+/// What the page shows beside what is kept.
+#[derive(Default)]
+struct Shown {
+    typed: Typed,
+    done: Option<&'static str>,
+    /// The mails are about to be turned off, now that it is proven who wants it.
+    turns_mails_off: bool,
 }
 
 async fn show(
     app: &App,
     browser: &Browser,
     user: &User,
-    (typed, done): (&Typed, Option<&'static str>),
+    Shown { typed, done, turns_mails_off }: Shown,
 ) -> Result<Response, PageError> {
     let seen_by = Connected::of(app, user).await?;
     let view = |field: &fields::Field| {
@@ -105,9 +126,10 @@ async fn show(
         email_seen_by: seen_by.names("email"),
         groups: groups.collect(),
         wrong,
-        sign_in_mails: user.sign_in_mails_off_at.is_none(),
+        sign_in_mails: user.sign_in_mails_off_at.is_none() && !turns_mails_off,
+        turns_mails_off,
     };
-    let mut page = shell::page(app, browser, user, "account/profile.html");
+    let mut page = shell::page(app, browser, user, "account/profile.html").await?;
     if wrong > 0 {
         page = page.status(StatusCode::UNPROCESSABLE_ENTITY);
     }
@@ -150,12 +172,17 @@ pub(super) async fn post(
     let act = here.act(&user, &session);
     let back = |done| Ok(see_other(&format!("{}?done={done}", paths::ACCOUNT_PROFILE)));
     if form.text("form") == "mails" {
-        profile::choose_mails(&app, act, form.text("sign_in_mails") == "on").await?;
+        let wanted = form.text("sign_in_mails");
+        if is_turning_mails_off(Some("mails"), Some(wanted), &user) {
+            sudo::confirmed(&app, &session, paths::ACCOUNT_PROFILE, &form).await?;
+        }
+        profile::choose_mails(&app, act, wanted == "on").await?;
         return back("mails");
     }
     let typed = read(&form, &user);
     if typed.values().any(|(_, error)| error.is_some()) {
-        return show(&app, &form.browser, &user, (&typed, None)).await;
+        let shown = Shown { typed, ..Shown::default() };
+        return show(&app, &form.browser, &user, shown).await;
     }
     let mut claims = user.claims.clone();
     for (name, (value, _)) in &typed {

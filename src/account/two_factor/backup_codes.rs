@@ -46,7 +46,7 @@ pub(super) async fn get(
     if !on {
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     }
-    let page = shell::page(&app, &browser, user, "account/two_factor/backup_codes.html");
+    let page = shell::page(&app, &browser, user, "account/two_factor/backup_codes.html").await?;
     page.render(&app, &content(Shell::of(user), left, None))
 }
 
@@ -73,6 +73,7 @@ pub(super) async fn post(
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     };
     let codes = Some(CodesView::of(&app, user, codes));
-    let page = shell::page(&app, &form.browser, user, "account/two_factor/backup_codes.html");
+    let page =
+        shell::page(&app, &form.browser, user, "account/two_factor/backup_codes.html").await?;
     page.render(&app, &content(Shell::of(user), 0, codes))
 }

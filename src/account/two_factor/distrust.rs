@@ -51,7 +51,9 @@ pub(super) async fn get(
         one: Some(BrowserView { name: user_agent::describe(&device.user_agent) }),
         count: 1,
     };
-    shell::page(&app, &browser, &user, "account/two_factor/distrust.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/two_factor/distrust.html")
+        .await?
+        .render(&app, &content)
 }
 
 /// Says what will happen to all of them.
@@ -71,7 +73,9 @@ pub(super) async fn get_all(
         one: None,
         count,
     };
-    shell::page(&app, &browser, &user, "account/two_factor/distrust.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/two_factor/distrust.html")
+        .await?
+        .render(&app, &content)
 }
 
 async fn trusted(app: &App, user_id: &str) -> Result<Vec<devices::Device>, PageError> {

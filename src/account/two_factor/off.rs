@@ -43,11 +43,11 @@ pub(super) async fn get(
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     }
     let required = two_factor::is_required(&app, &who.user);
-    page(&app, &browser, &who.user).render(&app, &content(&who.user, required))
+    page(&app, &browser, &who.user).await?.render(&app, &content(&who.user, required))
 }
 
-fn page(app: &App, browser: &Browser, user: &User) -> Page {
-    shell::page(app, browser, user, "account/two_factor/off.html")
+async fn page(app: &App, browser: &Browser, user: &User) -> Result<Page, PageError> {
+    shell::page(app, browser, user, "account/two_factor/off.html").await
 }
 
 fn content(user: &User, required: bool) -> OffPage {
@@ -70,7 +70,7 @@ pub(super) async fn post(
         return Ok(done("off"));
     }
     if two_factor::is_required(&app, &who.user) {
-        let page = page(&app, &form.browser, &who.user).status(StatusCode::FORBIDDEN);
+        let page = page(&app, &form.browser, &who.user).await?.status(StatusCode::FORBIDDEN);
         return page.render(&app, &content(&who.user, true));
     }
     Ok(see_other(paths::ACCOUNT_TWO_FACTOR))

@@ -124,7 +124,9 @@ pub(super) async fn get(
         browsers: trusted.iter().map(|one| browser_view(one, &here, now)).collect(),
         links: LINKS,
     };
-    shell::page(&app, &browser, &user, "account/two_factor/overview.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/two_factor/overview.html")
+        .await?
+        .render(&app, &content)
 }
 
 /// Notes that the codes which were just shown are kept somewhere. It changes nothing but the

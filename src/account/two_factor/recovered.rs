@@ -51,5 +51,7 @@ pub(super) async fn get(
         backup_codes_url: paths::ACCOUNT_BACKUP_CODES,
         go_on_url: paths::ACCOUNT_SECURITY,
     };
-    shell::page(&app, &browser, &user, "account/two_factor/recovered.html").render(&app, &content)
+    shell::page(&app, &browser, &user, "account/two_factor/recovered.html")
+        .await?
+        .render(&app, &content)
 }

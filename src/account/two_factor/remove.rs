@@ -52,7 +52,9 @@ pub(super) async fn get(
         name,
         others: apps.into_iter().map(|one| one.name).collect(),
     };
-    shell::page(&app, &browser, user, "account/two_factor/remove.html").render(&app, &content)
+    shell::page(&app, &browser, user, "account/two_factor/remove.html")
+        .await?
+        .render(&app, &content)
 }
 
 /// Removes it.

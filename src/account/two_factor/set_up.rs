@@ -91,7 +91,7 @@ async fn show(
         credentials::has_second_factor(&mut db, &user.id).await?
     };
     let set_up = SetUpView::of(app, user, &enrolment, (typed.name, typed.error))?;
-    let page = shell::page(app, browser, user, "account/two_factor/set_up.html");
+    let page = shell::page(app, browser, user, "account/two_factor/set_up.html").await?;
     let page = page.status(set_up.status());
     let replace = typed.replace && more;
     let content = SetUpPage { more, set_up: Some(set_up), ..SetUpPage::of(user, replace) };
@@ -110,14 +110,14 @@ pub(super) async fn post(
     let outcome = two_factor::confirm(&app, &by, Within::Session(&who.session), &claim).await?;
     let error = complaint(&outcome);
     if let Confirmed::Done(outcome) = outcome {
-        return welcome(&app, &who, &form, outcome);
+        return welcome(&app, &who, &form, outcome).await;
     }
     let typed = Typed { name: claim.name, replace: claim.replaces, error };
     show(&app, &form.browser, &who, typed).await
 }
 
 /// The app is a factor: on to the backup codes, if they are new, under the session's new cookie.
-fn welcome(
+async fn welcome(
     app: &App,
     who: &RecentlySignedIn,
     form: &PageForm,
@@ -135,6 +135,7 @@ fn welcome(
             let codes = Some(CodesView::of(app, user, codes));
             let content = SetUpPage { codes, ..SetUpPage::of(user, false) };
             shell::page(app, &browser, user, "account/two_factor/set_up.html")
+                .await?
                 .render(app, &content)?
         }
     };

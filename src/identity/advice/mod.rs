@@ -75,6 +75,8 @@ pub struct Unusual {
 pub struct Facts {
     /// Whether a second factor is asked for.
     pub two_factor: bool,
+    /// Since when the person is securing their account, if they are.
+    pub securing_at: Option<Timestamp>,
     /// Whether too many wrong codes ended those of the apps.
     pub codes_blocked: bool,
     /// How many backup codes were made.
@@ -102,6 +104,8 @@ pub struct Facts {
 pub enum Advice {
     /// The account will be removed: was that meant?
     RemovalPlanned(Timestamp),
+    /// The steps that shut an intruder out are not all done.
+    GoOnSecuring(Timestamp),
     /// No code of an app counts any more.
     CodesBlocked,
     /// Was this sign-in yours?
@@ -129,6 +133,7 @@ pub enum Advice {
 pub fn advise(facts: &Facts) -> Vec<Advice> {
     let mut advice = Vec::new();
     advice.extend(facts.removal_at.map(Advice::RemovalPlanned));
+    advice.extend(facts.securing_at.map(Advice::GoOnSecuring));
     advice.extend(facts.codes_blocked.then_some(Advice::CodesBlocked));
     advice.extend(facts.unusual.clone().map(Advice::UnusualSignIn));
     advice.extend(facts.password_known.clone().map(Advice::PasswordKnown));

@@ -12,6 +12,7 @@ fn well() -> Facts {
     Facts {
         two_factor: true,
         codes_blocked: false,
+        securing_at: None,
         codes_made: 10,
         codes_left: 10,
         codes_saved: true,

@@ -95,10 +95,10 @@ pub async fn forget_device(app: &App, by: Doer<'_>, id: &str) -> Result<bool, St
         return Ok(false);
     }
     let details = json!({
-        "forgotten": true, "trusted": device.is_trusted(app.clock.now()),
+        "trusted": device.is_trusted(app.clock.now()),
         "device": user_agent::describe(&device.user_agent),
     });
-    events::record(&mut db, &by.event(app, "browser_distrusted", details)).await?;
+    events::record(&mut db, &by.event(app, "device_forgotten", details)).await?;
     db.commit().await?;
     Ok(true)
 }

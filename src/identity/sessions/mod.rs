@@ -11,6 +11,7 @@ pub use ending::{Doer, end, end_others, forget_device, sign_out};
 
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::identity::familiarity::HISTORY;
 use crate::identity::{logout_notices, two_factor};
 use crate::secret::sha256;
 use crate::store::devices::{self, Device};
@@ -18,6 +19,9 @@ use crate::store::events::{self, Event};
 use crate::store::sessions::{self, BrowserSession};
 use crate::store::users::User;
 use crate::store::{Db, StoreError, credentials, pending_sign_ins};
+
+/// How long a session is kept after the end that it was begun with: as long as the history of sign-ins, which tells of it.
+pub const KEPT: Duration = HISTORY;
 
 /// A session's last activity is written at most this often.
 const TOUCH_EVERY: Duration = Duration::from_mins(1);

@@ -115,7 +115,9 @@ pub async fn renew(app: &App, by: &By<'_>) -> Result<Option<Vec<String>>, StoreE
 pub async fn mark_saved(app: &App, by: &By<'_>) -> Result<(), StoreError> {
     let mut db = app.store.write().await?;
     by.begin(app, &mut db).await?;
-    stored::mark_saved(&mut db, &by.user.id, app.clock.now()).await?;
+    if stored::mark_saved(&mut db, &by.user.id, app.clock.now()).await? {
+        by.record(app, &mut db, "backup_codes_saved", json!({})).await?;
+    }
     db.commit().await
 }
 

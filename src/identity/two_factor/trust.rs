@@ -90,7 +90,7 @@ pub async fn distrust_all(app: &App, by: &By<'_>) -> Result<u64, StoreError> {
     by.begin(app, &mut db).await?;
     let count = devices::distrust_all(&mut db, &by.user.id).await?;
     if count > 0 {
-        by.record(app, &mut db, "browser_distrusted", json!({ "count": count })).await?;
+        by.record(app, &mut db, "browsers_distrusted", json!({ "count": count })).await?;
     }
     db.commit().await?;
     Ok(count)

@@ -43,11 +43,11 @@ fn profile() -> Vec<Sample> {
     };
     let usual = shell(&json!({
         "action": "/account/profile", "email_url": "/account/profile/email",
-        "email_seen_by": [], "groups": [group(None)], "wrong": 0, "sign_in_mails": true,
+        "email_seen_by": [], "groups": [group(None)], "wrong": 0, "sign_in_mails": true, "turns_mails_off": false,
     }));
     let wrong = json!({
         "groups": [group(Some("Write it as year-month-day."))], "wrong": 1,
-        "account": nameless(), "sign_in_mails": false,
+        "account": nameless(), "sign_in_mails": false, "turns_mails_off": true,
     });
     vec![
         sample("account/profile.html", "usual", usual.clone()),
@@ -83,6 +83,7 @@ fn data() -> Vec<Sample> {
     let data = shell(&json!({
         "export_url": "/account/data/export", "remove_url": "/account/data/remove",
         "since": "1 March 2026",
+        "kept": { "sign_ins": 90, "sessions": 90, "browsers": 400, "changes": 400 },
     }));
     let export = shell(&json!({ "action": "/account/data/export", "data_url": "/account/data" }));
     let removal = shell(&json!({

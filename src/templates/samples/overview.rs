@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Sample, alice, bare, hostile, moment, nameless, printer, sample, with};
+use super::{SHARED, Sample, alice, bare, hostile, moment, nameless, printer, sample, with};
+use crate::templates::Shared;
 
 pub(super) fn all() -> Vec<Sample> {
     let mut samples = overview();
@@ -105,9 +106,8 @@ fn usual() -> Value {
 fn password() -> Vec<Sample> {
     let rule = |id: &str, text: &str, met: Value| json!({ "id": id, "text": text, "met": met });
     let page = json!({
-        "action": "/account/password", "check_url": "/account/password/check", "guide": false,
+        "action": "/account/password", "check_url": "/account/password/check", "asks_for_code": false, "problems": [],
         "recover_url": "/recover?to=/account/password",
-        "guide_url": "/account/security/protect", "asks_for_code": false, "problems": [],
         "error": null, "changed": null, "set": moment("2 months ago"), "applications": 2,
         "end_applications": false,
         "rules": [
@@ -119,7 +119,7 @@ fn password() -> Vec<Sample> {
     });
     let page = with(&shell(), &page);
     let refused = json!({
-        "error": "This password cannot be used. Nothing was changed.", "guide": true,
+        "error": "This password cannot be used. Nothing was changed.",
         "asks_for_code": true, "end_applications": true, "set": null, "applications": 1,
         "problems": ["It needs letters, digits and special characters."],
         "rules": [
@@ -134,7 +134,10 @@ fn password() -> Vec<Sample> {
     vec![
         sample("account/password.html", "asked", page.clone()),
         sample("account/password.html", "refused", with(&page, &refused)),
-        sample("account/password.html", "wrong", with(&page, &wrong)),
+        Sample {
+            shared: Shared { securing: Some("step 2 of 5, choose a new password"), ..SHARED },
+            ..sample("account/password.html", "wrong", with(&page, &wrong))
+        },
         sample("account/password.html", "changed", with(&page, &changed)),
     ]
 }
@@ -159,7 +162,11 @@ fn protect() -> Vec<Sample> {
     let step = |title: &str, done: bool, next: bool, looked: Value| {
         json!({
             "title": title, "detail": "What it is good for.", "done": done, "next": next,
-            "link": "Active sessions", "url": "/account/sessions?guide=1", "looked": looked,
+            "links": [
+                { "text": "Recent changes", "url": "/account/changes" },
+                { "text": "Email address", "url": "/account/profile/email" },
+            ],
+            "looked": looked,
         })
     };
     let begun = json!({

@@ -1,12 +1,18 @@
 //! What is held about a person, and their copy of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use latchkey::identity::export::TABLES;
+use latchkey::identity::people;
 use latchkey::paths;
+use latchkey::server::sweeping;
 use latchkey::store::{authorizations, devices, held};
 use serde_json::Value;
 
+use crate::support::Latchkey;
+use crate::support::dump::{dump, only};
+use crate::support::flow::sign_in;
 use crate::support::page::Page;
 use crate::support::stage::Stage;
 
@@ -117,11 +123,75 @@ async fn the_copy_holds_every_row_however_many_there_are() {
 }
 
 #[tokio::test]
+async fn why_support_locked_the_account_is_for_the_audit_trail_alone() {
+    let mut stage = Stage::set().await;
+    let app = stage.latchkey.app.clone();
+    people::lock(&app, "alice", "a neighbour rang us up").await.expect("locked");
+    assert_eq!(stage.events("user_locked").await, 1);
+    people::unlock(&app, "alice").await.expect("unlocked");
+    let alice = stage.alice.clone();
+    sign_in(&mut stage.browser, &alice).await;
+    let changes = stage.browser.open(paths::ACCOUNT_CHANGES).await;
+    assert!(changes.says("Your account was locked"), "{changes}");
+    let (file, held) = export(&mut stage).await;
+    let locked = held["events"].as_array().expect("events");
+    let locked = locked.iter().find(|event| event["kind"] == "user_locked").expect("the event");
+    assert_eq!(locked["details"], serde_json::json!({ "reason_held_by_support": true }));
+    let told = stage.latchkey.mail_about("is locked").await;
+    for shown in [&changes.body, &file.body, &told.raw] {
+        assert!(!shown.contains("neighbour"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_how_long_each_thing_is_kept_in_truth() {
+    let latchkey = Latchkey::start_with(|config| {
+        config.account.audit_retention = "120d".parse().expect("a duration");
+    })
+    .await;
+    let mut stage = Stage::on(latchkey).await;
+    let alice = stage.alice.clone();
+    sign_in(&mut stage.browser, &alice).await;
+    let page = stage.browser.open(paths::ACCOUNT_DATA).await;
+    let days = |row: &str| {
+        let texts = page.texts(&format!("#{row} .rows-end"));
+        let first = texts[0].split(' ').next().expect("a number");
+        first.parse::<u64>().expect("a number of days")
+    };
+    let (sign_ins, sessions) = (days("kept-sign-ins"), days("kept-sessions"));
+    let (browsers, changes) = (days("kept-browsers"), days("kept-changes"));
+    assert_eq!((sign_ins, sessions, browsers, changes), (90, 90, 400, 120), "{page}");
+    // Signed out or not, a session has run out by then; nothing else happens from here on.
+    let runs_out = stage.latchkey.app.config.sessions.absolute.as_secs().div_ceil(86_400);
+    let page = stage.browser.open(paths::LOGOUT).await;
+    stage.browser.submit(&page, "sign out").await.page();
+    let rows = async |table: &str| {
+        sweeping::sweep(&stage.latchkey.app).await.expect("a sweep");
+        sweeping::sweep_history(&stage.latchkey.app).await.expect("a sweep");
+        let dump = dump(&stage.latchkey.app.config.database.url).await;
+        only(dump, &[table]).values().map(Vec::len).sum::<usize>()
+    };
+    let mut gone_by = 0;
+    let mut wait = |until: u64| {
+        stage.latchkey.pass(Duration::from_secs((until - gone_by) * 86_400));
+        gone_by = until;
+    };
+    wait(runs_out + sessions - 1);
+    assert_eq!(rows("browser_sessions").await, 1);
+    wait(runs_out + sessions + 1);
+    assert_eq!(rows("browser_sessions").await, 0);
+    wait(browsers - 1);
+    assert_eq!(rows("devices").await, 1);
+    wait(browsers + 1);
+    assert_eq!(rows("devices").await, 0);
+}
+
+#[tokio::test]
 async fn nobody_elses_data_is_in_it() {
     let mut stage = Stage::signed_in().await;
     let bob = stage.latchkey.bob().await;
     let mut other = stage.latchkey.browser();
-    crate::support::flow::sign_in(&mut other, &bob).await;
+    sign_in(&mut other, &bob).await;
     let (file, _) = export(&mut stage).await;
     assert!(!file.body.contains(&bob.id) && !file.body.contains("bob"));
 }

@@ -127,8 +127,55 @@ async fn who_is_not_signed_in_does_that_first() {
     assert!(!login.url.as_str().contains("profile/email/"), "the token stands nowhere else");
     let page = crate::support::flow::type_in(&mut browser, login, "alice", &stage.alice.password);
     let page = page.await.page();
+    // The link is found again without its token, in this browser alone.
+    assert_eq!(page.url.path(), paths::ACCOUNT_EMAIL_OPENED, "{page}");
+    assert_eq!(page.heading(), "Confirm this address");
+    let mut elsewhere = stage.browser.new_tab();
+    let there = elsewhere.open(paths::ACCOUNT_EMAIL_OPENED).await;
+    assert_eq!(there.url.path(), paths::ACCOUNT_EMAIL, "{there}");
+    let done = browser.submit(&page, "Confirm this address").await.page();
+    assert!(done.says("Your email address is confirmed."), "{done}");
+    let after = user(&stage.latchkey, &stage.alice.id).await;
+    assert_eq!(after.email.as_deref(), Some("alice@new.example"));
+    assert_eq!(browser.open(&path).await.status, 404, "it is used up");
+}
+
+#[tokio::test]
+async fn a_link_that_was_opened_counts_for_nobody_else_who_signs_in_there() {
+    let stage = Stage::signed_in().await;
+    let bob = stage.latchkey.bob().await;
+    let path = link(&stage.latchkey, &stage.alice, "alice@new.example").await;
+    let mut browser = stage.latchkey.browser();
+    let login = browser.open(&path).await;
+    let page = crate::support::flow::type_in(&mut browser, login, "bob", &bob.password);
+    let page = page.await.page();
     assert_eq!(page.url.path(), paths::ACCOUNT_EMAIL, "{page}");
-    assert!(page.says("Waiting for alice@new.example"), "{page}");
+    assert!(!page.says("alice@new.example"), "{page}");
+    for who in [&stage.alice, &bob] {
+        let user = user(&stage.latchkey, &who.id).await;
+        assert_eq!(user.email.as_deref(), Some(who.email.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_from_confirming_is_told_what_to_press() {
+    let mut stage = Stage::signed_in().await;
+    let alice = stage.alice.clone();
+    link(&stage.latchkey, &alice, "alice@new.example").await;
+    for (button, words) in [
+        ("Send it once more", "Press “Send it once more” again"),
+        ("Cancel this", "Press “Cancel this” again"),
+        ("Send a link", "Press “Send a link” again"),
+    ] {
+        stage.latchkey.pass_seconds(301);
+        let page = stage.browser.open(paths::ACCOUNT_EMAIL).await.fill("email", "x@new.example");
+        let asked = stage.browser.submit(&page, button).await.page();
+        assert_eq!(asked.url.path(), paths::ACCOUNT_CONFIRM, "{button}: {asked}");
+        let asked = asked.fill("password", &alice.password);
+        let back = stage.browser.submit(&asked, "Confirm").await.page();
+        assert!(back.says(words), "{button}: {back}");
+        assert!(back.says("Waiting for alice@new.example"), "nothing was done yet: {back}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The standard claims (OpenID Connect Core §5.1), as a person edits them.
 
 use latchkey::paths;
+use latchkey::templates::settings;
 use serde_json::json;
 
 use super::about_oneself::user;
@@ -149,6 +150,7 @@ async fn s_145_only_the_fields_of_the_form_can_be_set() {
 #[tokio::test]
 async fn mails_about_sign_ins_can_be_turned_off_and_on() {
     let mut stage = Stage::signed_in().await;
+    stage.latchkey.pass_seconds(1);
     let page = stage.browser.open(paths::ACCOUNT_PROFILE).await.untick("sign_in_mails");
     let saved = stage.browser.submit(&page, "Save the choice").await.page();
     assert!(saved.says("Your choice of mails is saved."), "{saved}");
@@ -158,6 +160,56 @@ async fn mails_about_sign_ins_can_be_turned_off_and_on() {
     let saved = stage.browser.submit(&page, "Save the choice").await.page();
     assert!(user(&stage.latchkey, &stage.alice.id).await.sign_in_mails_off_at.is_none());
     assert_eq!(saved.attributes("#sign_in_mails[checked]", "id").len(), 1);
+    stage.browser.submit(&saved, "Save the choice").await.page();
+    // Either is told among the changes, once, and that they are off by mail.
+    for kind in ["sign_in_mails_off", "sign_in_mails_on"] {
+        assert_eq!(stage.events(kind).await, 1, "{kind}");
+    }
+    assert_eq!(stage.events("profile_changed").await, 0);
+    let changes = stage.browser.open(paths::ACCOUNT_CHANGES).await;
+    for words in
+        ["Mails about new sign-ins were turned on", "Mails about new sign-ins were turned off"]
+    {
+        assert!(changes.says(words), "{changes}");
+    }
+    let told = stage.latchkey.mail_about("new sign-ins are off").await;
+    assert_eq!(told.to, stage.alice.email);
+}
+
+#[tokio::test]
+async fn turning_mails_about_sign_ins_off_needs_a_fresh_proof_and_on_needs_none() {
+    let mut stage = Stage::signed_in().await;
+    let alice = stage.alice.clone();
+    stage.latchkey.pass_seconds(301);
+    let page = stage.browser.open(paths::ACCOUNT_PROFILE).await.untick("sign_in_mails");
+    let asked = stage.browser.submit(&page, "Save the choice").await.page();
+    assert_eq!(asked.url.path(), paths::ACCOUNT_CONFIRM, "{asked}");
+    assert!(user(&stage.latchkey, &alice.id).await.sign_in_mails_off_at.is_none());
+    let asked = asked.fill("password", &alice.password);
+    let back = stage.browser.submit(&asked, "Confirm").await.page();
+    assert_eq!(back.url.path(), paths::ACCOUNT_PROFILE, "{back}");
+    assert!(back.says("save the choice once more"), "{back}");
+    assert!(back.attributes("#sign_in_mails[checked]", "id").is_empty(), "as it was chosen");
+    let saved = stage.browser.submit(&back, "Save the choice").await.page();
+    assert!(saved.says("Your choice of mails is saved."), "{saved}");
+    assert!(user(&stage.latchkey, &alice.id).await.sign_in_mails_off_at.is_some());
+    stage.latchkey.pass_seconds(301);
+    let page = stage.browser.open(paths::ACCOUNT_PROFILE).await.tick("sign_in_mails");
+    stage.browser.submit(&page, "Save the choice").await.page();
+    assert!(user(&stage.latchkey, &alice.id).await.sign_in_mails_off_at.is_none());
+}
+
+#[tokio::test]
+async fn every_setting_leads_to_a_page_that_is_there() {
+    let mut stage = Stage::signed_in().await;
+    for setting in settings::SETTINGS {
+        let page = stage.browser.open(setting.url).await;
+        assert_eq!(page.status, 200, "{}: {page}", setting.url);
+        let anchor = setting.url.split_once('#').map(|(_, anchor)| format!("#{anchor}"));
+        if let Some(anchor) = anchor {
+            assert!(!page.texts(&anchor).is_empty() || !page.attributes(&anchor, "id").is_empty());
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use super::about_oneself::user;
 use crate::support::Latchkey;
 use crate::support::browser::Browser;
 use crate::support::flow::{sign_in, sign_in_with};
+use crate::support::mails::Mail;
 use crate::support::page::Page;
 use crate::support::stage::Stage;
 
@@ -18,6 +19,17 @@ const DAY: u64 = 24 * 3600;
 async fn remove(browser: &mut Browser, typed: &str) -> Page {
     let page = browser.open(paths::ACCOUNT_REMOVE).await.fill("username", typed);
     browser.submit(&page, "Remove my account").await.page()
+}
+
+/// The mail that tells that the account is gone, and that says nothing of keeping it.
+async fn last_mail(latchkey: &Latchkey) -> Mail {
+    let told = latchkey.mails_to("alice@people.example").await;
+    let mut told: Vec<_> =
+        told.into_iter().filter(|mail| mail.subject.contains("account was removed")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let mail = told.remove(0);
+    assert!(!mail.says("will be removed") && !mail.says("keep it"), "{}", mail.text);
+    mail
 }
 
 async fn is_there(latchkey: &Latchkey, id: &str) -> bool {
@@ -53,6 +65,8 @@ async fn planned_removal_signs_out_everything_else_and_happens_on_its_day() {
     let page = sign_in_with(&mut other, "alice", &stage.alice.password).await;
     assert_eq!(page.status, 422, "{page}");
     assert_eq!(stage.events("user_removed").await, 1);
+    let told = last_mail(&stage.latchkey).await;
+    assert!(!told.says("From:"), "nobody sat anywhere when it happened: {}", told.text);
     // Somebody else of that name is somebody else.
     let again = stage.latchkey.alice().await;
     assert_ne!(again.id, stage.alice.id);
@@ -97,6 +111,8 @@ async fn without_a_grace_it_happens_at_once() {
     assert!(page.says("At the same moment"), "{page}");
     let gone = remove(&mut stage.browser, "alice").await;
     assert_eq!(gone.heading(), "Your account is removed");
+    let told = last_mail(&stage.latchkey).await;
+    assert!(told.says("are gone") && told.says("From:"), "{}", told.text);
     assert!(!is_there(&stage.latchkey, &alice.id).await);
     let page = stage.browser.open(paths::ACCOUNT_SECURITY).await;
     assert_eq!(page.url.path(), paths::LOGIN, "{page}");

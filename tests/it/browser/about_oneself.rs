@@ -90,12 +90,24 @@ async fn from_profile_to_removal(scripts: Scripts) {
     }
     let at_once = if scripts == Scripts::On { json!("dark") } else { json!(null) };
     assert_eq!(walk.attribute("data-theme").await, at_once, "scripts show it before it is saved");
-    chromium.click("#save").await;
-    walk.told("Your pages look like this from now on.").await;
+    if scripts == Scripts::On {
+        let told = chromium.words("#saved[data-state=saved]").await;
+        assert_eq!(told, "Saved. Your pages look like this from now on.");
+        walk.look("Appearance").await;
+        walk.go(paths::ACCOUNT_PROFILE, "Profile").await;
+        walk.go(paths::ACCOUNT_APPEARANCE, "Appearance").await;
+    } else {
+        chromium.click("#save").await;
+        walk.told("Your pages look like this from now on.").await;
+    }
     assert_eq!(walk.attribute("data-theme").await, json!("dark"));
     assert_eq!(walk.attribute("data-navigation").await, json!("horizontal"));
     chromium.click("label[for=navigation-collapsed]").await;
-    chromium.click("#save").await;
+    if scripts == Scripts::On {
+        chromium.words("#saved[data-state=saved]").await;
+    } else {
+        chromium.click("#save").await;
+    }
     walk.look("Appearance").await;
 
     walk.go(paths::ACCOUNT_DATA, "Your data").await;

@@ -6,6 +6,7 @@ mod client_page;
 mod history;
 mod markup;
 mod password;
+mod protect;
 mod recovery;
 mod sessions;
 mod two_factor;

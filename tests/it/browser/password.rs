@@ -46,7 +46,7 @@ async fn from_worry_to_a_new_password(scripts: Scripts) {
     chromium.words("[aria-current=step]").await;
     look(&chromium, "Secure your account").await;
     latchkey.pass_seconds(60);
-    chromium.click("a[href='/account/password?guide=1']").await;
+    chromium.click(".step-do a[href='/account/password']").await;
     look(&chromium, "Password").await;
 
     // A bad one first.

@@ -43,7 +43,7 @@ fn all<'a>(url: &'a str, reasons: &'a [String]) -> Vec<(Notice<'a>, &'static str
         (Notice::BrowserTrusted { until }, "no longer asked", "until 3 March 2026, 09:00 UTC"),
         (Notice::ApplicationConnected { application: HOSTILE }, "was connected", "disconnect it"),
         (Notice::TheftDetected { application: HOSTILE }, "disconnected", "presented a second time"),
-        (Notice::AccountLocked { reason: HOSTILE }, "is locked", "The reason given: <b>Evil</b>"),
+        (Notice::AccountLocked, "is locked", "Support locked your account"),
         (Notice::AccountUnlocked, "is unlocked", "You can sign in again"),
         (Notice::CodesBlocked, "are blocked", "somebody knows your password"),
         (Notice::SignInBlocked, "trying passwords", "not affected"),
@@ -55,6 +55,8 @@ fn all<'a>(url: &'a str, reasons: &'a [String]) -> Vec<(Notice<'a>, &'static str
         ),
         (Notice::RemovalPlanned { at: until }, "will be removed", "on 3 March 2026"),
         (Notice::RemovalCalledOff, "account stays", "Nothing has changed"),
+        (Notice::AccountRemoved, "account was removed", "are gone, as was asked for"),
+        (Notice::SignInMailsOff, "new sign-ins are off", "no longer be told by mail when"),
         (
             Notice::UnfamiliarSignIn { session_id: "none", reasons },
             "New sign-in",
@@ -120,7 +122,7 @@ async fn every_notice_says_what_when_where_and_what_to_do() {
             panic!("{told}: {texts:#?}")
         });
         check(&latchkey, mail);
-        let by_operator = matches!(notice, Notice::AccountLocked { .. } | Notice::AccountUnlocked);
+        let by_operator = matches!(notice, Notice::AccountLocked | Notice::AccountUnlocked);
         assert_eq!(mail.says("192.0.2.7"), !by_operator, "{told}: {}", mail.text);
         assert_eq!(mail.says("With: Chrome 149 on Linux"), !by_operator, "{told}");
         let greeted = mail.text.starts_with("Hello Alice Moreau,");
@@ -145,6 +147,31 @@ async fn only_mails_about_sign_ins_can_be_turned_off() {
     let mails = latchkey.mails().await;
     assert_eq!(mails.len(), all("", &[]).len() - 1);
     assert!(mails.iter().all(|mail| !mail.subject.contains("New sign-in")));
+}
+
+#[tokio::test]
+async fn only_a_place_that_is_a_guess_is_called_approximate() {
+    let latchkey = Latchkey::start().await;
+    let alice = latchkey.alice().await;
+    for (address, words) in [
+        ("192.168.7.3", "From: 192.168.7.3 (your local network)"),
+        ("8.8.8.8", "From: 8.8.8.8 (approximately United States)"),
+        ("192.0.2.7", "From: 192.0.2.7"),
+    ] {
+        let source = Source { address, user_agent: "" };
+        tell(&latchkey, &alice, source, Notice::TwoFactorOn).await;
+        let mails = latchkey.mails().await;
+        let mail = mails.iter().find(|mail| mail.says(&format!("From: {address}")));
+        let mail = mail.expect("the mail from there");
+        assert!(!mail.says("approximately Local") && !mail.says("Local network"), "{}", mail.text);
+        match words.split_once('(') {
+            Some((_, place)) => {
+                assert!(mail.says(words), "{}", mail.text);
+                assert!(mail.html.contains(place), "{}", mail.html);
+            }
+            None => assert!(!mail.says("7 ("), "nothing is known of it: {}", mail.text),
+        }
+    }
 }
 
 #[tokio::test]
@@ -182,7 +209,8 @@ async fn what_support_does_is_told_without_where_from() {
         "Your Latchkey password was changed",
     ];
     assert_eq!(subjects, told);
-    assert!(latchkey.mail_about("is locked").await.says("asked for by phone"));
+    let locked = latchkey.mail_about("is locked").await;
+    assert!(!locked.raw.contains("asked for by phone"), "why is for support alone: {}", locked.raw);
     assert!(latchkey.mail_about("password").await.says("tell them at once"));
 }
 

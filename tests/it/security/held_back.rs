@@ -294,7 +294,7 @@ async fn s_087_what_a_session_asked_for_is_not_done_once_it_has_ended() {
         let who = Revoker { user: &user, session: &session, whereabouts: &whereabouts };
         is_out("asking", &email::ask(app, act, "alice@late.example").await);
         is_out("canceling", &email::cancel(app, act).await);
-        is_out("a link", &email::confirm(app, act, "a token").await);
+        is_out("a link", &email::confirm(app, act, email::Held::Token("a token")).await);
         is_out("a profile", &profile::change(app, act, &user.claims, &["name"]).await);
         is_out("mails", &profile::choose_mails(app, act, false).await);
         is_out("an export", &export::export(app, act).await);

@@ -330,6 +330,7 @@ async fn s_176_every_address_takes_its_own_methods_only() {
         paths::ACCOUNT_PROTECT,
         paths::ACCOUNT_PROFILE,
         paths::ACCOUNT_EMAIL,
+        paths::ACCOUNT_EMAIL_OPENED,
         paths::ACCOUNT_EMAIL_LINK,
         paths::ACCOUNT_APPEARANCE,
         paths::ACCOUNT_EXPORT,

@@ -41,6 +41,7 @@ pub fn user(name: &str) -> User {
         appearance: None,
         sign_in_mails_off_at: None,
         removal_at: None,
+        securing_at: None,
     }
 }
 

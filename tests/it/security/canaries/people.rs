@@ -7,7 +7,7 @@ use serde_json::json;
 use super::stage::{Stage, link, send};
 use crate::support::browser::Browser;
 use crate::support::clients;
-use crate::support::flow::{address, sign_in_with, totp, walk};
+use crate::support::flow::{address, sign_in_with, totp, type_in, walk};
 use crate::support::page::Page;
 use crate::support::people::TestUser;
 use crate::support::phone::{Phone, codes_of};
@@ -108,7 +108,7 @@ impl Stage {
                 self.printed.push_str(&told.body);
             }
         }
-        self.change_the_address(&mut browser).await;
+        self.change_the_address(&mut browser, &emma).await;
         self.disconnect(&mut browser, &emma).await;
         self.end_sessions(&mut browser, &emma).await;
         self.change_the_password(&mut browser, &mut emma).await;
@@ -121,13 +121,23 @@ impl Stage {
         browser.submit(&page, "Keep my account").await.page();
     }
 
-    async fn change_the_address(&mut self, browser: &mut Browser) {
+    async fn change_the_address(&mut self, browser: &mut Browser, emma: &TestUser) {
         let page = browser.open(paths::ACCOUNT_EMAIL).await.fill("email", "emma@new.example");
         browser.submit(&page, "Send a link").await.page();
         let url = self.mail("emma@new.example", "").await.link("/account/profile/email/");
         self.secrets.token("a link's token", url.rsplit('/').next().expect("a token"));
         let page = browser.open(&url).await;
         send(browser, &page).await;
+        // The next one where she has yet to sign in.
+        let page = browser.open(paths::ACCOUNT_EMAIL).await.fill("email", "emma@newer.example");
+        browser.submit(&page, "Send a link").await.page();
+        let url = self.mail("emma@newer.example", "").await.link("/account/profile/email/");
+        self.secrets.token("a link's token", url.rsplit('/').next().expect("a token"));
+        let mut phone = self.browser();
+        let login = phone.open(&url).await;
+        let page = type_in(&mut phone, login, "emma", &emma.password).await.page();
+        assert_eq!(page.url.path(), paths::ACCOUNT_EMAIL_OPENED, "{page}");
+        send(&mut phone, &page).await;
     }
 
     async fn disconnect(&mut self, browser: &mut Browser, user: &TestUser) {
