@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
+use latchkey::config::ForwardedHeader;
 use latchkey::oauth::client_authentication::{basic, bearer};
 use latchkey::outbound::may_be_called;
 use latchkey::paths;
@@ -56,9 +57,9 @@ pub fn client_address_of(data: &[u8]) {
         ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network"));
     let headers = headers_of(data, &["x-forwarded-for", "forwarded"]);
     let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
-    assert_eq!(client_address(stranger, &headers, &trusted), stranger);
+    assert_eq!(client_address(stranger, &headers, (&trusted, ForwardedHeader::Any)), stranger);
     let proxy = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    let found = client_address(proxy, &headers, &trusted);
+    let found = client_address(proxy, &headers, (&trusted, ForwardedHeader::Any));
     let line = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().ok());
     match (line("x-forwarded-for"), line("forwarded")) {
         (None, None) => assert_eq!(found, proxy),

@@ -111,7 +111,7 @@ impl App {
             outbound: Outbound::new(&config.outbound, clock.clone())?,
             geoip: Geoip::open(&config.geoip)?,
             mail: Mail::open(&config)?,
-            limits: ProgramLimits::new(&config.rate_limits, &clock),
+            limits: ProgramLimits::new(&config.rate_limits, &clock, &random),
             logo: config.branding.logo.as_deref().map(read_logo).transpose()?,
             metadata: OnceLock::new(),
             ring: RwLock::new(Arc::new(KeyRing::load(&[], &master)?)),

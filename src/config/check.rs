@@ -12,23 +12,6 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 impl Config {
-    /// What is allowed, and most likely not meant.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        let server = &self.server;
-        let ends_tls = server.tls.certificate.is_some() || server.tls.ephemeral;
-        let mut warnings = Vec::new();
-        if self.issuer.starts_with("https://") && !ends_tls && server.trusted_proxies.is_empty() {
-            warnings.push(format!(
-                "the issuer is https and server.listen ({}) is not, so a proxy seems to stand \
-                 before it, but server.trusted_proxies is empty: everybody has the proxy's \
-                 address, in limits, in the history and in mails. Name the proxy's network there",
-                server.listen
-            ));
-        }
-        warnings
-    }
-
     /// What is wrong, a sentence a problem; empty when all is well.
     #[must_use]
     pub fn check(&self) -> Vec<String> {
@@ -144,6 +127,7 @@ impl Config {
         let p = &self.password;
         for (key, value, least, most) in [
             ("server.max_connections", self.server.max_connections, 1, 1_000_000),
+            ("server.max_requests", self.server.max_requests, 16, 1_000_000),
             ("database.max_connections", self.database.max_connections, 1, 1000),
             ("password.argon2_memory_kib", p.argon2_memory_kib, 19_456, 4_194_304),
             ("password.argon2_iterations", p.argon2_iterations, 2, 100),
@@ -152,7 +136,21 @@ impl Config {
             ("login.max_failures", self.login.max_failures, 1, 100),
             ("login.max_requests", self.login.max_requests, 1000, 100_000_000),
             ("rate_limits.login_per_minute", self.rate_limits.login_per_minute, 1, 1_000_000),
+            ("rate_limits.recovery_per_hour", self.rate_limits.recovery_per_hour, 1, 1_000_000),
+            (
+                "rate_limits.authorize_per_minute",
+                self.rate_limits.authorize_per_minute,
+                1,
+                1_000_000,
+            ),
+            ("rate_limits.forms_per_minute", self.rate_limits.forms_per_minute, 1, 1_000_000),
             ("rate_limits.token_per_minute", self.rate_limits.token_per_minute, 1, 100_000_000),
+            (
+                "rate_limits.unproven_per_minute",
+                self.rate_limits.unproven_per_minute,
+                1,
+                100_000_000,
+            ),
         ] {
             if value < least || value > most {
                 problems.push(format!("{key} is {value}; expected {least} to {most}"));

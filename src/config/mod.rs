@@ -61,6 +61,7 @@ macro_rules! section {
 
 mod people;
 mod transport;
+mod warnings;
 
 pub use people::{
     Account, ClientRegistration, Login, Password, PasswordPolicy, RateLimits, Registration,
@@ -119,13 +120,30 @@ section! {
         management_listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)),
         /// Whose word about the client's address is believed.
         trusted_proxies: Vec<IpNet> = Vec::new(),
+        /// Which of their headers is read.
+        forwarded_header: ForwardedHeader = ForwardedHeader::Any,
         /// Open connections at most.
         max_connections: u32 = 4096,
+        /// Requests in progress at most.
+        max_requests: u32 = 4096,
         /// How long requests in progress may take at shutdown.
         drain_timeout: ConfigDuration = seconds(10),
         /// TLS on the public listener.
         tls: Tls = Tls::default(),
     }
+}
+
+/// Which header of a trusted proxy names the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// Either; where both stand, they must agree.
+    #[default]
+    Any,
+    /// `Forwarded` (RFC 7239) alone.
+    Forwarded,
+    /// `X-Forwarded-For` alone.
+    XForwardedFor,
 }
 
 section! {

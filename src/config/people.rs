@@ -110,8 +110,16 @@ section! {
         enabled: bool = true,
         /// Sign-in attempts an address and minute.
         login_per_minute: u32 = 20,
+        /// Requests for a new password an address and hour.
+        recovery_per_hour: u32 = 10,
+        /// Authorization requests an address and minute.
+        authorize_per_minute: u32 = 600,
+        /// Other forms an address and minute.
+        forms_per_minute: u32 = 600,
         /// Token requests a client and minute.
         token_per_minute: u32 = 600,
+        /// Requests of programs that prove nothing, an address and minute.
+        unproven_per_minute: u32 = 1200,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::identity::sessions::Whereabouts;
 use crate::keys::place;
 use crate::notices::{self, Notice, Source};
 use crate::store::queue::{self, Job};
-use crate::store::{Db, StoreError, users};
+use crate::store::{Db, StoreError, block_mails, users};
 
 /// What these are called in the queue.
 const KIND: &str = "sign_in_blocked";
@@ -21,6 +21,8 @@ const KIND: &str = "sign_in_blocked";
 const SEAL: &str = "queue";
 /// How long one waits for the clockwork before it is no news any more.
 const NEWS_FOR: Duration = Duration::from_hours(24);
+/// For this long nobody is told a second time: an attack may last, and the history tells the rest.
+const QUIET_FOR: Duration = Duration::from_hours(24);
 /// How long one belongs to the node that took it.
 const CLAIMED_FOR: Duration = Duration::from_mins(1);
 /// How many are told in one run.
@@ -95,9 +97,17 @@ async fn tell(app: &App, job: &Job) -> anyhow::Result<()> {
     queue::done(&mut db, &job.id).await?;
     if let Some(Blocked { login, address, user_agent }) = noted
         && let Some(user) = users::find_by_login(&mut db, &login).await?
+        && is_news(app, &mut db, &user.id).await?
     {
         let source = Source { address: &address, user_agent: &user_agent };
         notices::tell(app, &mut db, &user, source, Notice::SignInBlocked).await?;
     }
     Ok(db.commit().await?)
+}
+
+/// Whether the person was not told within the last day. It is asked here and not in the request: a
+/// block costs the same whether or not anybody will be told.
+async fn is_news(app: &App, db: &mut Db, user_id: &str) -> Result<bool, StoreError> {
+    let now = app.clock.now();
+    block_mails::note(db, user_id, now, now - QUIET_FOR).await
 }

@@ -6,6 +6,7 @@ pub mod applications;
 pub mod attempts;
 pub mod blocked;
 pub mod browsers;
+pub mod client_failures;
 pub mod clients;
 pub mod confirm;
 pub mod email;

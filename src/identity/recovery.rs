@@ -45,6 +45,8 @@ const ASKED_FOR: Duration = Duration::from_mins(10);
 const CLAIMED_FOR: Duration = Duration::from_mins(1);
 /// Requests that wait at most: what strangers ask for must not fill the disk.
 const MOST_WAITING: i64 = 2000;
+/// Requests of one address (IPv6: a /64) that wait at most.
+const SHARE: i64 = 20;
 /// Requests that are answered in one run.
 const BATCH: i64 = 50;
 
@@ -57,10 +59,18 @@ struct Asked {
     user_agent: String,
 }
 
-/// Takes a request for a link; `false` when too many wait already. It costs the same whatever was
-/// typed.
-pub async fn ask(app: &App, login: &str, whereabouts: &Whereabouts) -> anyhow::Result<bool> {
-    let Some(login) = canonical_login(login) else { return Ok(true) };
+/// Takes a request for a link that `source` asks for: an address, or the /64 of one. It costs the
+/// same whatever was typed.
+///
+/// Nobody is refused because others ask too much: what is too many ends with the oldest, first of
+/// the same source, then of the sources that have most.
+pub async fn ask(
+    app: &App,
+    login: &str,
+    whereabouts: &Whereabouts,
+    source: &str,
+) -> anyhow::Result<()> {
+    let Some(login) = canonical_login(login) else { return Ok(()) };
     let asked = Asked {
         login,
         address: whereabouts.address.clone(),
@@ -79,12 +89,13 @@ pub async fn ask(app: &App, login: &str, whereabouts: &Whereabouts) -> anyhow::R
         tries: 0,
     };
     let mut db = app.store.write().await?;
-    if queue::count_up_to(&mut db, KIND, MOST_WAITING).await? >= MOST_WAITING {
-        return Ok(false);
+    queue::push_from(&mut db, &job, source).await?;
+    queue::drop_beyond(&mut db, (KIND, source), SHARE, BATCH).await?;
+    let waiting = queue::count_up_to(&mut db, KIND, MOST_WAITING + BATCH).await?;
+    if waiting > MOST_WAITING {
+        queue::trim(&mut db, KIND, waiting - MOST_WAITING).await?;
     }
-    queue::push(&mut db, &job).await?;
-    db.commit().await?;
-    Ok(true)
+    Ok(db.commit().await?)
 }
 
 /// Looks whose the requests are that came in, and puts a mail into the queue where there is

@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::app::App;
+use crate::identity::client_failures;
 use crate::identity::clients::secret_fits;
 use crate::paths;
 use crate::protocol::client::{AuthMethod, ClientMetadata};
@@ -105,12 +106,29 @@ async fn authenticate(
     if parameters.once("client_id")?.is_some_and(|named| named != id) {
         return Err(OAuthError::invalid_request("client_id is not the client that authenticates"));
     }
-    app.limits.listen(&id, address).map_err(OAuthError::too_many)?;
+    client_failures::listen(app, &id, address).await?.map_err(OAuthError::too_many)?;
+    if matches!(proof, Proof::None { .. }) {
+        app.limits.unproven(address).map_err(OAuthError::too_many)?;
+    }
     let proven = prove(app, &proof, &id).await;
     if proven.as_ref().is_err_and(|error| error.code == ErrorCode::InvalidClient) {
-        app.limits.failed(&id, address);
+        refused(app, &proof, &id, address).await?;
     }
     proven
+}
+
+/// Counts what was not believed: against the address, and as a guess where it was one.
+async fn refused(
+    app: &App,
+    proof: &Proof<'_>,
+    id: &str,
+    address: IpAddr,
+) -> Result<(), OAuthError> {
+    if matches!(proof, Proof::None { .. }) {
+        return Ok(());
+    }
+    app.limits.unproven(address).map_err(OAuthError::too_many)?;
+    Ok(client_failures::failed(app, id, address).await?)
 }
 
 /// The client called `id`, if `proof` shows that it is calling.

@@ -30,10 +30,14 @@ pub fn program_routes() -> Router<Arc<App>> {
         .route(paths::INTROSPECT, post(introspection::post))
 }
 
-/// The endpoints that a browser visits.
+/// Where a browser arrives with an authorization request.
+pub fn authorization_routes() -> Router<Arc<App>> {
+    Router::new().route(paths::AUTHORIZE, get(authorization::begin).post(authorization::begin))
+}
+
+/// The other endpoints that a browser visits.
 pub fn browser_routes() -> Router<Arc<App>> {
     Router::new()
-        .route(paths::AUTHORIZE, get(authorization::begin).post(authorization::begin))
         .route(paths::AUTHORIZE_RESUME, get(authorization::resume))
         .route(paths::END_SESSION, get(end_session::begin).post(end_session::begin))
 }

@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::grants;
+use crate::limits::Sender;
 use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::protocol::client::AuthMethod;
 use crate::protocol::error::OAuthError;
 use crate::web::client_address::ClientAddress;
 
@@ -19,7 +21,12 @@ pub(super) async fn post(
     ClientAddress(address): ClientAddress,
     caller: AuthenticatedClient,
 ) -> Result<Response, OAuthError> {
-    app.limits.request(&caller.client.id).map_err(OAuthError::too_many)?;
+    let id = caller.client.id.as_str();
+    let sender = match caller.client.metadata.token_endpoint_auth_method {
+        AuthMethod::None => Sender::Public(id, ClientAddress(address).rate_limit_key()),
+        _ => Sender::Proven(id),
+    };
+    app.limits.request(sender).map_err(OAuthError::too_many)?;
     let address = address.to_canonical().to_string();
     let answer = grants::redeem(&app, &caller.client, &caller.parameters, &address).await?;
     let unkept = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];

@@ -21,7 +21,7 @@ use crate::telemetry::Metrics;
 use crate::web::client_address::Peer;
 
 /// Streams a client may have open on one HTTP/2 connection.
-const STREAMS: u32 = 128;
+const STREAMS: u32 = 32;
 
 /// How often it is looked again for somebody who can make room.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);

@@ -11,6 +11,7 @@ mod management;
 pub mod post;
 pub mod provider;
 mod requests;
+mod room;
 pub mod router;
 mod shutdown;
 pub mod sweeping;
@@ -33,6 +34,7 @@ use crate::config::Config;
 use crate::telemetry::Metrics;
 use listener::Listener;
 use requests::Requests;
+use room::Room;
 use tls::Certificate;
 
 pub use limits::{Limits, Refusal};
@@ -41,6 +43,9 @@ pub use shutdown::Shutdown;
 
 /// Connections of the management listener at most.
 const MANAGEMENT_CONNECTIONS: usize = 64;
+
+/// Requests of the management listener at most: how full the other is does not matter here.
+const MANAGEMENT_REQUESTS: usize = 256;
 
 /// File descriptors that are kept for the database, logs and the management listener.
 const RESERVED_FILES: usize = 128;
@@ -55,6 +60,7 @@ pub struct Server {
     refusal: Refusal,
     metrics: Arc<Metrics>,
     max_connections: usize,
+    max_requests: usize,
     drain_timeout: Duration,
 }
 
@@ -80,6 +86,7 @@ impl Server {
             refusal: limits::plain_refusal,
             metrics: Arc::default(),
             max_connections,
+            max_requests: usize::try_from(server.max_requests)?,
             drain_timeout: server.drain_timeout.get(),
         })
     }
@@ -148,24 +155,28 @@ impl Server {
         let reloading =
             self.certificate.map(|certificate| tokio::spawn(reload_on_hangup(certificate)));
         let limits = Arc::new(self.limits);
-        let open = |router, tls, permits| Listener {
-            requests: Requests {
-                router,
-                limits: Arc::clone(&limits),
-                metrics: Arc::clone(&self.metrics),
-                refusal: self.refusal,
-                tasks: TaskTracker::new(),
-            },
-            tls,
-            permits: Arc::new(Semaphore::new(permits)),
-            crowd: Arc::default(),
-            connections: TaskTracker::new(),
-            closed: CancellationToken::new(),
-            draining: CancellationToken::new(),
-            abort: shutdown.immediately.child_token(),
+        let open = |router, tls, (connections, requests)| {
+            let crowd = Arc::default();
+            Listener {
+                requests: Requests {
+                    router,
+                    limits: Arc::clone(&limits),
+                    metrics: Arc::clone(&self.metrics),
+                    room: Room::new(requests, &crowd),
+                    refusal: self.refusal,
+                    tasks: TaskTracker::new(),
+                },
+                tls,
+                permits: Arc::new(Semaphore::new(connections)),
+                crowd,
+                connections: TaskTracker::new(),
+                closed: CancellationToken::new(),
+                draining: CancellationToken::new(),
+                abort: shutdown.immediately.child_token(),
+            }
         };
-        let management = open(operators, None, MANAGEMENT_CONNECTIONS);
-        let public = open(people, acceptor, self.max_connections);
+        let management = open(operators, None, (MANAGEMENT_CONNECTIONS, MANAGEMENT_REQUESTS));
+        let public = open(people, acceptor, (self.max_connections, self.max_requests));
         let accepting = tokio::spawn(public.clone().run(self.public));
         let answering = tokio::spawn(management.clone().run(self.management));
 

@@ -11,7 +11,7 @@ use crate::secret::Random;
 use crate::server::background::Background;
 use crate::server::router::router_within;
 use crate::server::{Server, Shutdown, post, sweeping};
-use crate::web::rate_limit::SignInLimit;
+use crate::web::rate_limit::AddressLimits;
 use crate::web::refusal;
 
 /// How long the clockwork may take to finish what it is at.
@@ -56,8 +56,8 @@ impl Provider {
         let background = Background::default();
         sweeping::start(&background, &app);
         post::start(&background, &app);
-        let limit = SignInLimit::new(&app.config.rate_limits);
-        tidy_limits(&background, &app, &limit);
+        let limits = AddressLimits::new(&app.config.rate_limits, &app.random);
+        tidy_limits(&background, &app, &limits);
         let readiness = {
             let app = Arc::clone(&app);
             move || {
@@ -72,7 +72,7 @@ impl Provider {
             "serving"
         );
         let served =
-            server.serve(router_within(Arc::clone(&app), &limit), readiness, shutdown).await;
+            server.serve(router_within(Arc::clone(&app), &limits), readiness, shutdown).await;
         background.stop(STOP_WITHIN).await;
         app.afterwards.close();
         if tokio::time::timeout(STOP_WITHIN, app.afterwards.wait()).await.is_err() {
@@ -84,11 +84,11 @@ impl Provider {
 }
 
 /// The limits remember who asked; they forget who has gone.
-fn tidy_limits(background: &Background, app: &Arc<App>, limit: &SignInLimit) {
-    let (app, limit) = (Arc::clone(app), limit.clone());
+fn tidy_limits(background: &Background, app: &Arc<App>, limits: &AddressLimits) {
+    let (app, limits) = (Arc::clone(app), limits.clone());
     background.spawn("limits", TIDY_EVERY, Duration::from_secs(5), move || {
         app.limits.tidy();
-        limit.tidy();
+        limits.tidy();
         std::future::ready(Ok(()))
     });
 }

@@ -17,8 +17,9 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use super::connection::{Activity, InFlight};
+use super::connection::Activity;
 use super::limits::{Limits, Refusal};
+use super::room::{Counted, Place, Room};
 use crate::secret::Random;
 use crate::telemetry::{Metrics, RequestId};
 use crate::web::client_address::Peer;
@@ -36,6 +37,7 @@ pub(super) struct Requests {
     pub(super) router: Router,
     pub(super) limits: Arc<Limits>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) room: Room,
     pub(super) refusal: Refusal,
     pub(super) tasks: TaskTracker,
 }
@@ -58,9 +60,11 @@ impl Requests {
         let span = tracing::error_span!("request", id = id.as_str());
         let path = request.uri().path().to_owned();
         let caller = Caller { peer, id: &id, activity: &activity };
-        let mut response = match self.refused(&request, ambiguous) {
+        let place = self.room.enter(&self.metrics);
+        let full = place.is_none().then_some(StatusCode::SERVICE_UNAVAILABLE);
+        let mut response = match self.refused(&request, ambiguous).or(full) {
             Some(status) => span.in_scope(|| self.refuse(status, &path)),
-            None => self.route(request, &path, caller).instrument(span).await,
+            None => self.route(request, &path, caller, place.clone()).instrument(span).await,
         };
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert("x-request-id", value);
@@ -68,7 +72,7 @@ impl Requests {
         if is_last {
             close_after(response.headers_mut());
         }
-        response.map(|body| Body::new(Counted { body, _in_flight: in_flight }))
+        response.map(|body| Body::new(Counted { body, _in_flight: in_flight, _place: place }))
     }
 
     /// What is refused by its header alone.
@@ -122,6 +126,7 @@ impl Requests {
         request: hyper::Request<Incoming>,
         path: &str,
         caller: Caller<'_>,
+        place: Option<Place>,
     ) -> Response {
         let fate = Arc::new(AtomicU8::new(BodyFate::Fine as u8));
         let mut request = request.map(|body| {
@@ -136,7 +141,10 @@ impl Requests {
         request.extensions_mut().insert(caller.peer);
         request.extensions_mut().insert(caller.id.clone());
         let answer = self.router.clone().oneshot(request).in_current_span();
-        let task = self.tasks.spawn(answer);
+        let task = self.tasks.spawn(async move {
+            let _place = place;
+            answer.await
+        });
         let status = match tokio::time::timeout(self.limits.request, task).await {
             Ok(Ok(Ok(mut response))) => match fate.load(Ordering::SeqCst) {
                 TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
@@ -255,32 +263,6 @@ impl HttpBody for Bounded {
             None => return self.fail(BodyFate::TooLarge, "the request's body is too large"),
         }
         Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A response's body that counts as in flight until it has been handed over.
-struct Counted {
-    body: Body,
-    _in_flight: InFlight,
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {

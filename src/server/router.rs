@@ -16,30 +16,34 @@ use crate::web::error::{PageError, render_errors};
 use crate::web::headers;
 use crate::web::logo;
 use crate::web::page::see_other;
-use crate::web::rate_limit::SignInLimit;
+use crate::web::rate_limit::{AddressLimits, Class, Limited, limit};
 use crate::web::request_id;
 use crate::web::whole;
 use crate::{account, oauth, paths, sign_in};
 
 /// Everything the public listener serves.
 pub fn router(app: Arc<App>) -> Router {
-    let limit = SignInLimit::new(&app.config.rate_limits);
-    router_within(app, &limit)
+    let limits = AddressLimits::new(&app.config.rate_limits, &app.random);
+    router_within(app, &limits)
 }
 
-/// The same with a limit on sign-ins that somebody else tends.
-pub fn router_within(app: Arc<App>, limit: &SignInLimit) -> Router {
-    let proving = sign_in::proving_routes();
-    let proving = match limit.layer() {
-        Some(layer) => proving.layer(layer),
-        None => proving,
+/// The same with limits that somebody else tends.
+pub fn router_within(app: Arc<App>, limits: &AddressLimits) -> Router {
+    let limited = |class, routes: Router<Arc<App>>| {
+        let limited = Limited { app: Arc::clone(&app), limits: limits.clone(), class };
+        routes.layer(middleware::from_fn_with_state(limited, limit))
     };
-    let proxies = Arc::new(Proxies::new(&app.config.server.trusted_proxies));
+    let proxies = Arc::new(Proxies::new(
+        &app.config.server.trusted_proxies,
+        app.config.server.forwarded_header,
+    ));
     let pages = Router::new()
-        .merge(oauth::browser_routes())
-        .merge(proving)
-        .merge(sign_in::routes())
-        .merge(account::routes())
+        .merge(limited(Class::Authorize, oauth::authorization_routes()))
+        .merge(limited(Class::SignIn, sign_in::proving_routes()))
+        .merge(limited(Class::Recovery, sign_in::recovery_routes()))
+        .merge(limited(Class::Form, oauth::browser_routes()))
+        .merge(limited(Class::Form, sign_in::routes()))
+        .merge(limited(Class::Form, account::routes()))
         .route("/", get(home))
         .route(paths::BRAND_LOGO, get(brand_logo))
         .route(paths::LOGO, get(logo::get))

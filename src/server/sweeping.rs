@@ -14,8 +14,9 @@ use crate::identity::two_factor::ENROLMENT_TTL;
 use crate::server::background::Background;
 use crate::store::events::{self, Event};
 use crate::store::{
-    authorization_requests, authorizations, devices, enrolments, failure_counts, kept_forms, links,
-    pending_sign_ins, queue, revoked_tokens, sessions, sign_ins, throttle, used_assertions,
+    authorization_requests, authorizations, client_failures, devices, enrolments, failure_counts,
+    kept_forms, links, pending_sign_ins, queue, revoked_tokens, sessions, sign_ins, throttle,
+    used_assertions,
 };
 use crate::web::session::DEVICE_TTL;
 
@@ -34,6 +35,10 @@ const REMEMBERED: Duration = Duration::from_hours(48);
 const DAY: Duration = Duration::from_hours(24);
 /// How long counts stay of tries at names that nobody has.
 const UNKNOWN_KEPT: Duration = Duration::from_hours(24);
+/// How long wrong secrets of a client are counted: their window and the pause after it.
+const CLIENT_FAILURES_KEPT: Duration = Duration::from_mins(3);
+/// Counts that are kept of tries at names that nobody has: some 40 MB.
+const MOST_UNKNOWN: i64 = 200_000;
 /// How often keys are looked at: another node may have made, retired or replaced one.
 const KEYS_EVERY: Duration = Duration::from_secs(15);
 
@@ -114,11 +119,30 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     until_done!(app, devices::sweep, now - DEVICE_TTL);
     until_done!(app, revoked_tokens::sweep, now - REMEMBERED);
     until_done!(app, used_assertions::sweep, now - REMEMBERED);
+    until_done!(app, client_failures::sweep, now - CLIENT_FAILURES_KEPT);
     until_done!(app, authorizations::sweep, now - KEPT);
     until_done!(app, sessions::sweep, now - KEPT);
     // A day after the last try at them: names that nobody has.
     until_done!(app, throttle::sweep, now - UNKNOWN_KEPT);
+    trim_tries(app).await?;
     until_done!(app, failure_counts::sweep_unknown, now - UNKNOWN_KEPT);
     removal::carry_out(app).await?;
+    Ok(())
+}
+
+/// Forgets the oldest tries at names that nobody has where there are more than [`MOST_UNKNOWN`]. In
+/// between the table grows no faster than passwords are looked at.
+async fn trim_tries(app: &App) -> anyhow::Result<()> {
+    let kept = {
+        let mut db = app.store.read().await?;
+        throttle::count_unknown(&mut db).await?
+    };
+    let mut too_many = kept - MOST_UNKNOWN;
+    while too_many > 0 {
+        let mut db = app.store.write().await?;
+        throttle::trim_unknown(&mut db, too_many.min(BATCH)).await?;
+        db.commit().await?;
+        too_many -= BATCH;
+    }
     Ok(())
 }

@@ -32,8 +32,12 @@ pub fn proving_routes() -> Router<Arc<App>> {
             get(two_factor_set_up::get).post(two_factor_set_up::post),
         )
         .route(paths::LOGIN_CHANGE_PASSWORD, get(change_password::get).post(change_password::post))
-        .route(paths::RECOVER, get(recover::get).post(recover::post))
         .route(paths::RECOVER_LINK, get(new_password::get).post(new_password::post))
+}
+
+/// Where strangers may ask for a new password.
+pub fn recovery_routes() -> Router<Arc<App>> {
+    Router::new().route(paths::RECOVER, get(recover::get).post(recover::post))
 }
 
 /// This door's other paths.

@@ -1,7 +1,6 @@
 //! `/recover`: asking for a link to choose a new password.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -125,8 +124,7 @@ pub(super) async fn post(
 ) -> Result<Response, PageError> {
     let onward = onward(&app, &form.browser, form.text("request"), form.text("to")).await?;
     let whereabouts = whereabouts(&app, &headers, address);
-    if !recovery::ask(&app, form.text("username"), &whereabouts).await? {
-        return Err(PageError::TooMany { retry_after: Duration::from_secs(10) });
-    }
+    let source = ClientAddress(address).rate_limit_key().to_string();
+    recovery::ask(&app, form.text("username"), &whereabouts, &source).await?;
     Ok(see_other(&format!("{}&done=sent", onward.step(paths::RECOVER))))
 }

@@ -78,6 +78,13 @@ pub async fn renew(db: &mut Db, id: &str, token_hash: &str) -> Result<(), StoreE
     Ok(())
 }
 
+/// Whose browser holds this token, before anybody's name is known.
+pub async fn owner(db: &mut Db, token_hash: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT user_id FROM devices WHERE token_hash = $1 \
+               ORDER BY last_seen_at DESC LIMIT 1";
+    Ok(sqlx::query_scalar(sql).bind(token_hash).fetch_optional(db).await?)
+}
+
 /// The person's device of this id.
 pub async fn find_by_id(
     db: &mut Db,

@@ -12,6 +12,8 @@ pub mod authorization_requests;
 pub mod authorizations;
 pub mod backup;
 pub mod backup_codes;
+pub mod block_mails;
+pub mod client_failures;
 pub mod clients;
 pub mod consents;
 pub mod credentials;

@@ -28,9 +28,14 @@ record!(Job in "queue" by id { id, kind, sealed, created_at, due_at, expires_at,
 
 /// Adds a job.
 pub async fn push(db: &mut Db, job: &Job) -> Result<(), StoreError> {
+    push_from(db, job, "").await
+}
+
+/// Adds a job that somebody at `source` asked for.
+pub async fn push_from(db: &mut Db, job: &Job, source: &str) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO queue (id, kind, sealed, created_at, due_at, expires_at, tries) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO queue (id, kind, sealed, created_at, due_at, expires_at, tries, source) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(&job.id)
     .bind(&job.kind)
@@ -39,6 +44,7 @@ pub async fn push(db: &mut Db, job: &Job) -> Result<(), StoreError> {
     .bind(job.due_at)
     .bind(job.expires_at)
     .bind(job.tries)
+    .bind(source)
     .execute(db)
     .await?;
     Ok(())
@@ -56,6 +62,41 @@ pub async fn is_due(db: &mut Db, kind: &str, now: Timestamp) -> Result<bool, Sto
 pub async fn count_up_to(db: &mut Db, kind: &str, most: i64) -> Result<i64, StoreError> {
     let sql = "SELECT COUNT(*) FROM (SELECT id FROM queue WHERE kind = $1 LIMIT $2) AS waiting";
     Ok(sqlx::query_scalar(sql).bind(kind).bind(most).fetch_one(db).await?)
+}
+
+/// Drops at most `limit` jobs of a kind that `source` asked for beyond its `most` newest.
+pub async fn drop_beyond(
+    db: &mut Db,
+    (kind, source): (&str, &str),
+    most: i64,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE kind = $1 AND source = $2 \
+         ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $3)",
+    )
+    .bind(kind)
+    .bind(source)
+    .bind(most)
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Drops so `many` jobs of a kind: the oldest of the sources that have most, so that who has few
+/// keeps them.
+pub async fn trim(db: &mut Db, kind: &str, many: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM queue WHERE id IN (SELECT id FROM (SELECT id, created_at, \
+         ROW_NUMBER() OVER (PARTITION BY source ORDER BY created_at DESC, id DESC) AS nth \
+         FROM queue WHERE kind = $1) AS ranked ORDER BY nth DESC, created_at LIMIT $2)",
+    )
+    .bind(kind)
+    .bind(many)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Takes at most `limit` due jobs of a kind and puts each off until `again_at`, so that no other

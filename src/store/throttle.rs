@@ -134,8 +134,20 @@ pub async fn tell_once(
     Ok(done.rows_affected() > 0)
 }
 
-/// Gives a try back that was never looked at.
+/// Gives a try back that was never looked at. What counts nothing any more leaves no row: names
+/// that somebody made up must not fill the disk while nothing was looked at.
 pub async fn give_back(db: &mut Db, subject: &str, bucket: &str) -> Result<(), StoreError> {
+    let only = sqlx::query(
+        "DELETE FROM throttle WHERE subject = $1 AND bucket = $2 \
+         AND in_a_row <= 1 AND failures <= 1",
+    )
+    .bind(subject)
+    .bind(bucket)
+    .execute(&mut *db)
+    .await?;
+    if only.rows_affected() > 0 {
+        return Ok(());
+    }
     sqlx::query(
         "UPDATE throttle SET failures = failures - 1, in_a_row = in_a_row - 1, \
          blocked_until = NULL WHERE subject = $1 AND bucket = $2 AND in_a_row > 0",
@@ -178,6 +190,24 @@ pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, St
     )
     .bind(before)
     .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// How many counts there are of names that nobody has.
+pub async fn count_unknown(db: &mut Db) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM throttle WHERE subject >= '?' AND subject < '@'";
+    Ok(sqlx::query_scalar(sql).fetch_one(db).await?)
+}
+
+/// Deletes so `many` counts of names that nobody has, the oldest first.
+pub async fn trim_unknown(db: &mut Db, many: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM throttle WHERE subject IN (SELECT subject FROM throttle \
+         WHERE subject >= '?' AND subject < '@' ORDER BY last_at, subject LIMIT $1)",
+    )
+    .bind(many)
     .execute(db)
     .await?;
     Ok(done.rows_affected())

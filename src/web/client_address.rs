@@ -13,6 +13,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
 
+use crate::config::ForwardedHeader;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The other end of the connection, as the listener saw it.
@@ -58,15 +60,16 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 #[derive(Debug)]
 pub struct Proxies {
     trusted: Vec<IpNet>,
+    header: ForwardedHeader,
     /// Whether it was said that somebody else seems to be one.
     told: AtomicBool,
 }
 
 impl Proxies {
-    /// Those of these networks.
+    /// Those of these networks, as far as they write this header.
     #[must_use]
-    pub fn new(trusted: &[IpNet]) -> Self {
-        Self { trusted: trusted.to_vec(), told: AtomicBool::new(false) }
+    pub fn new(trusted: &[IpNet], header: ForwardedHeader) -> Self {
+        Self { trusted: trusted.to_vec(), header, told: AtomicBool::new(false) }
     }
 
     /// Says once that a neighbour speaks for others and is not believed: most likely a proxy that
@@ -103,7 +106,7 @@ pub async fn identify(
 ) -> Response {
     let peer = peer(request.extensions());
     proxies.tell(peer, request.headers());
-    let address = client_address(peer, request.headers(), &proxies.trusted);
+    let address = client_address(peer, request.headers(), (&proxies.trusted, proxies.header));
     request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
 }
@@ -115,9 +118,14 @@ fn peer(extensions: &axum::http::Extensions) -> IpAddr {
 
 /// The right-most hop that is not a trusted proxy; `peer` if it is not trusted itself, if a header
 /// cannot be read, or if `X-Forwarded-For` and `Forwarded` (RFC 7239) disagree: a proxy that writes
-/// only one of them passes on what a stranger put into the other.
+/// only one of them passes on what a stranger put into the other. Where it is known which one the
+/// proxies write, the other is not read.
 #[must_use]
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub fn client_address(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    (trusted, header): (&[IpNet], ForwardedHeader),
+) -> IpAddr {
     let peer = peer.to_canonical();
     if !is_trusted(peer, trusted) {
         return peer;
@@ -125,7 +133,11 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     let walk = |name: &HeaderName, read: fn(&str) -> Option<IpAddr>| {
         headers.contains_key(name).then(|| right_most_untrusted(headers, name, read, trusted))
     };
-    let answers = (walk(&X_FORWARDED_FOR, node), walk(&FORWARDED, forwarded_for));
+    let answers = match header {
+        ForwardedHeader::Any => (walk(&X_FORWARDED_FOR, node), walk(&FORWARDED, forwarded_for)),
+        ForwardedHeader::XForwardedFor => (walk(&X_FORWARDED_FOR, node), None),
+        ForwardedHeader::Forwarded => (None, walk(&FORWARDED, forwarded_for)),
+    };
     match answers {
         (Some(one), Some(other)) if one != other => peer,
         (Some(one), _) | (None, Some(one)) => one.unwrap_or(peer),

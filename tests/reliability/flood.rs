@@ -29,6 +29,7 @@ pub async fn run(report: &mut Report) {
     place.set("LATCHKEY_RATE_LIMITS__ENABLED", "true");
     place.set("LATCHKEY_RATE_LIMITS__LOGIN_PER_MINUTE", "20");
     place.set("LATCHKEY_RATE_LIMITS__TOKEN_PER_MINUTE", "10000000");
+    place.set("LATCHKEY_RATE_LIMITS__UNPROVEN_PER_MINUTE", "10000000");
     place.set("LATCHKEY_SERVER__TRUSTED_PROXIES", "[\"127.0.0.0/8\", \"::1/128\"]");
     let mut load = Load::new(&place, cast, PEOPLE);
     let (server, _) = place.serve();

@@ -200,3 +200,16 @@ fn no_password_is_ever_printed() {
     let error = with_variable("LATCHKEY_OUTBOUND__TIMEOUT", "smtp://me:canary@x").unwrap_err();
     assert!(!error.contains("canary"), "{error}");
 }
+
+#[test]
+fn proxies_that_are_everybody_are_warned_of_and_a_loopback_issuer_is_not() {
+    assert_eq!(read("").unwrap().warnings(), Vec::<String>::new());
+    let own = read("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]").unwrap();
+    assert_eq!(own.warnings(), Vec::<String>::new());
+    for network in ["0.0.0.0/0", "::/0"] {
+        let text = format!("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"{network}\"]");
+        let warnings = read(&text).unwrap().warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("server.trusted_proxies") && warnings[0].contains(network));
+    }
+}

@@ -21,14 +21,14 @@ async fn limited() -> Latchkey {
     .await
 }
 
-fn client_from(address: &str) -> reqwest::Client {
+pub fn client_from(address: &str) -> reqwest::Client {
     let forwarded = HeaderValue::from_str(address).expect("a header");
     let headers = HeaderMap::from_iter([("x-forwarded-for".parse().expect("a name"), forwarded)]);
     let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     builder.no_proxy().default_headers(headers).build().expect("an HTTP client")
 }
 
-fn browser_from(latchkey: &Latchkey, address: &str) -> Browser {
+pub fn browser_from(latchkey: &Latchkey, address: &str) -> Browser {
     latchkey.browser().over(client_from(address))
 }
 
@@ -135,6 +135,97 @@ async fn s_056_guessing_a_secret_ends_for_its_address_only() {
     there.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
     latchkey.pass_seconds(61);
     here.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s_056_guesses_are_counted_on_every_node_and_over_a_restart() {
+    let url = crate::support::database::postgres_url().await;
+    let mut latchkey = Latchkey::start_with(|config| {
+        config.database.url = url;
+        config.server.trusted_proxies = vec!["0.0.0.0/8".parse().expect("a network")];
+        config.server.trusted_proxies.push("127.0.0.0/8".parse().expect("a network"));
+    })
+    .await;
+    let rs = latchkey.client(clients::rs()).await;
+    let second = latchkey.another_node().await;
+    let form = [("token", "lk_at_nothing")];
+    let wrong = Credentials::Basic(rs.id.clone(), "wrong-secret-of-nobody".into());
+    let nodes = [
+        latchkey.endpoints.over(client_from("192.0.2.20")),
+        second.endpoints.over(client_from("192.0.2.20")),
+    ];
+    for guess in 0..31 {
+        let answer = nodes[guess % 2].post(paths::INTROSPECT, &wrong, &form).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "guess {guess}: {answer}");
+    }
+    // What one node closed the other knows a second later.
+    latchkey.pass_seconds(1);
+    for node in &nodes {
+        program_turned_away(&node.post(paths::INTROSPECT, &rs.credentials(), &form).await);
+    }
+    latchkey.restart().await;
+    program_turned_away(&nodes[0].post(paths::INTROSPECT, &rs.credentials(), &form).await);
+    let elsewhere = latchkey.endpoints.over(client_from("192.0.2.21"));
+    elsewhere.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+    latchkey.pass_seconds(60);
+    nodes[0].post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+}
+
+#[tokio::test]
+async fn a_right_secret_writes_nothing_and_a_wrong_one_of_nobody_neither() {
+    let latchkey = limited().await;
+    let rs = latchkey.client(clients::rs()).await;
+    let form = [("token", "lk_at_nothing")];
+    let commits = || latchkey.app.store.counters().commits;
+    let before = commits();
+    latchkey.endpoints.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+    let nobody = Credentials::Basic("nobody".into(), "wrong-secret-of-nobody".into());
+    latchkey.endpoints.post(paths::INTROSPECT, &nobody, &form).await;
+    assert_eq!(commits(), before);
+    let wrong = Credentials::Basic(rs.id.clone(), "wrong-secret-of-nobody".into());
+    latchkey.endpoints.post(paths::INTROSPECT, &wrong, &form).await;
+    assert_eq!(commits(), before + 1);
+}
+
+#[tokio::test]
+async fn nobody_shuts_a_public_client_for_others() {
+    let latchkey = Latchkey::start_with(|config| {
+        config.rate_limits.token_per_minute = 5;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await;
+    let spa = latchkey.client(clients::spa()).await;
+    let form = [("grant_type", "authorization_code"), ("code", "nothing")];
+    let [flooder, user] =
+        ["192.0.2.70", "192.0.2.71"].map(|address| latchkey.endpoints.over(client_from(address)));
+    for _ in 0..5 {
+        flooder.post(paths::TOKEN, &spa.credentials(), &form).await.refuses(400, "invalid_grant");
+    }
+    program_turned_away(&flooder.post(paths::TOKEN, &spa.credentials(), &form).await);
+    user.post(paths::TOKEN, &spa.credentials(), &form).await.refuses(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn programs_that_prove_nothing_have_their_requests_an_address() {
+    let latchkey = Latchkey::start_with(|config| {
+        config.rate_limits.unproven_per_minute = 3;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+    })
+    .await;
+    let (spa, rs) = (latchkey.client(clients::spa()).await, latchkey.client(clients::rs()).await);
+    let [here, there] =
+        ["192.0.2.72", "192.0.2.73"].map(|address| latchkey.endpoints.over(client_from(address)));
+    let form = [("token", "lk_at_nothing")];
+    let wrong = Credentials::Basic("nobody".into(), "wrong-secret-of-nobody".into());
+    assert_eq!(here.post(paths::REVOKE, &wrong, &form).await.status, StatusCode::UNAUTHORIZED);
+    for _ in 0..2 {
+        here.post(paths::REVOKE, &spa.credentials(), &form).await.good_or_empty();
+    }
+    program_turned_away(&here.post(paths::REVOKE, &spa.credentials(), &form).await);
+    program_turned_away(&here.post(paths::REVOKE, &wrong, &form).await);
+    // Who proves who they are goes on, and so does everybody elsewhere.
+    here.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+    there.post(paths::REVOKE, &spa.credentials(), &form).await.good_or_empty();
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ mod introspection;
 mod jwt;
 mod known_browsers;
 mod limits;
+mod limits_known;
+mod limits_memory;
 mod lockout;
 mod logs;
 mod master_key;

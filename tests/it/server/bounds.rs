@@ -333,3 +333,78 @@ async fn who_keeps_us_waiting_longest_makes_room() {
     busy.write_all(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_eq!(status(&read_response(&mut busy).await), 200, "who was not slow stays");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_places_are_taken_the_next_request_is_told_so_at_once() {
+    let mut config = local();
+    config.server.max_requests = 2;
+    let body_read = Duration::from_millis(900);
+    let server = start(&config, Limits { body_read, request: body_read * 4, ..quick() });
+    let half = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na";
+    let waiting = [(); 2].map(|()| tokio::spawn(exchange(server.public, half)));
+    let hello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    let until = async |wanted: u16| {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) {
+            let answer = exchange(server.public, hello).await;
+            if status(&answer) == wanted {
+                return answer;
+            }
+        }
+        panic!("never {wanted}");
+    };
+    let refused = until(503).await.to_ascii_lowercase();
+    assert!(refused.contains("retry-after: 1"), "{refused}");
+    // Operators are not in their way, nor they in theirs.
+    assert_eq!(status(&get_path(server.management, "/healthz").await), 200);
+    for one in waiting {
+        assert_eq!(status(&one.await.unwrap()), 408, "that took too long");
+    }
+    until(200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_never_come_make_room_for_others() {
+    let mut config = local();
+    config.server.max_requests = 2;
+    let limits =
+        Limits { body_read: Duration::from_secs(60), request: Duration::from_secs(60), ..quick() };
+    let server = start(&config, limits);
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.public).await.unwrap();
+        stream
+            .write_all(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na")
+            .await
+            .unwrap();
+        slow.push(stream);
+    }
+    let hello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut seen = Vec::new();
+    let begun = Instant::now();
+    // Nobody has to go who is slow for less than a second.
+    while begun.elapsed() < Duration::from_secs(10) {
+        seen.push(status(&exchange(server.public, hello).await));
+        if seen.contains(&503) && seen.ends_with(&[200]) {
+            return;
+        }
+    }
+    panic!("slow clients kept all places: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_may_have_thirty_two_requests_at_a_time() {
+    let server = start(&local(), quick());
+    let mut stream = TcpStream::connect(server.public).await.unwrap();
+    // The preface of HTTP/2 and empty settings (RFC 9113 §3.4).
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "the first frame holds the settings");
+    let mut settings = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+    stream.read_exact(&mut settings).await.unwrap();
+    // SETTINGS_MAX_CONCURRENT_STREAMS (§6.5.2).
+    let streams = settings.chunks(6).find(|setting| setting[..2] == [0, 3]).expect("a bound");
+    assert_eq!(streams[2..], [0, 0, 0, 32]);
+}

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::routing::get;
 use axum::{Router, middleware};
 use ipnet::IpNet;
+use latchkey::config::ForwardedHeader;
 use latchkey::web::client_address::{ClientAddress, Proxies, client_address, identify};
 
 use super::{exchange, local, quick, start_with};
@@ -20,12 +21,16 @@ fn trusted() -> Vec<IpNet> {
 }
 
 fn ask(peer: &str, lines: &[(&str, &str)]) -> IpAddr {
+    ask_reading(ForwardedHeader::Any, peer, lines)
+}
+
+fn ask_reading(header: ForwardedHeader, peer: &str, lines: &[(&str, &str)]) -> IpAddr {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         let name: HeaderName = name.parse().unwrap();
         headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
-    client_address(ip(peer), &headers, &trusted())
+    client_address(ip(peer), &headers, (&trusted(), header))
 }
 
 #[test]
@@ -110,6 +115,20 @@ fn headers_that_disagree_are_not_believed() {
 }
 
 #[test]
+fn a_header_that_the_proxy_does_not_write_is_not_read() {
+    let lines = [("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=6.6.6.6")];
+    for (header, client) in
+        [(ForwardedHeader::XForwardedFor, "1.2.3.4"), (ForwardedHeader::Forwarded, "6.6.6.6")]
+    {
+        assert_eq!(ask_reading(header, "10.0.0.1", &lines), ip(client), "{header:?}");
+        assert_eq!(ask_reading(header, "203.0.113.9", &lines), ip("203.0.113.9"), "{header:?}");
+    }
+    let alone = |header, line| ask_reading(header, "10.0.0.1", &[line]);
+    assert_eq!(alone(ForwardedHeader::XForwardedFor, lines[1]), ip("10.0.0.1"));
+    assert_eq!(alone(ForwardedHeader::Forwarded, lines[0]), ip("10.0.0.1"));
+}
+
+#[test]
 fn limits_count_an_ipv6_line_as_one() {
     let key = |text: &str| ClientAddress(ip(text)).rate_limit_key();
     assert_eq!(key("2001:db8:1:2:3:4:5:6"), ip("2001:db8:1:2::"));
@@ -123,7 +142,7 @@ fn limits_count_an_ipv6_line_as_one() {
 async fn a_handler_is_told_the_address() {
     let show = get(async |ClientAddress(address): ClientAddress| address.to_string());
     let router = Router::new().route("/", show);
-    let believing = Arc::new(Proxies::new(&["127.0.0.0/8".parse().unwrap()]));
+    let believing = Arc::new(Proxies::new(&["127.0.0.0/8".parse().unwrap()], ForwardedHeader::Any));
     let layered = router.clone().layer(middleware::from_fn_with_state(believing, identify));
     let request = "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n";
     for (router, expected) in [(router, "127.0.0.1"), (layered, "1.2.3.4")] {

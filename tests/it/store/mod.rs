@@ -1,6 +1,7 @@
 //! The store, on both engines.
 
 mod fixtures;
+mod limits;
 mod opening;
 mod plans;
 mod races;

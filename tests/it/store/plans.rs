@@ -68,6 +68,14 @@ const HOT: &[&str] = &[
     "DELETE FROM browser_sessions WHERE id IN \
      (SELECT id FROM browser_sessions WHERE expires_at < 1 LIMIT 100)",
     "SELECT id FROM queue WHERE kind = 'x' AND due_at <= 1 LIMIT 1",
+    "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE kind = 'x' AND source = 'y' \
+     ORDER BY created_at DESC, id DESC LIMIT 50 OFFSET 20)",
+    "SELECT user_id FROM devices WHERE token_hash = 'x' ORDER BY last_seen_at DESC LIMIT 1",
+    "SELECT * FROM client_failures WHERE client_id = 'x' AND address = 'y'",
+    "SELECT * FROM client_failures WHERE closed_until IS NOT NULL AND closed_until > 1 \
+     ORDER BY closed_until DESC LIMIT 50",
+    "DELETE FROM client_failures WHERE (client_id, address) IN \
+     (SELECT client_id, address FROM client_failures WHERE last_at < 1 LIMIT 100)",
     "SELECT * FROM links WHERE token_hash = 'x' AND purpose = 'y' AND used_at IS NULL",
     "SELECT COUNT(*) FROM links WHERE user_id = 'x' AND purpose = 'y' AND created_at > 1",
     "SELECT id FROM pending_authorizations WHERE source = 'x' AND finished_at IS NULL \

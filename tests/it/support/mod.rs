@@ -88,7 +88,11 @@ impl Latchkey {
         config.server.listen = address;
         // Time stands still here, and a hundred tests' worth of sign-ins come from one address.
         config.rate_limits.login_per_minute = 1_000_000;
+        config.rate_limits.recovery_per_hour = 1_000_000;
+        config.rate_limits.authorize_per_minute = 1_000_000;
+        config.rate_limits.forms_per_minute = 1_000_000;
         config.rate_limits.token_per_minute = 1_000_000;
+        config.rate_limits.unproven_per_minute = 1_000_000;
         change(&mut config);
         let issuer = config.issuer.clone();
         let clock = Clock::manual(START);

@@ -50,7 +50,10 @@ impl Stage {
         if is_json() {
             program.set("LATCHKEY_TELEMETRY__LOG_FORMAT", "json");
         }
-        program.set("LATCHKEY_RATE_LIMITS__LOGIN_PER_MINUTE", "100000");
+        for limit in ["LOGIN_PER_MINUTE", "RECOVERY_PER_HOUR", "AUTHORIZE_PER_MINUTE"] {
+            program.set(&format!("LATCHKEY_RATE_LIMITS__{limit}"), "100000");
+        }
+        program.set("LATCHKEY_RATE_LIMITS__FORMS_PER_MINUTE", "100000");
         program.set("LATCHKEY_LOGIN__TWO_FACTOR_REQUIRED_FOR", r#"["group:staff"]"#);
         let database = match std::env::var("LATCHKEY_TEST_ENGINE").as_deref() {
             Ok("postgres") => postgres_url().await,
