@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::mask::{mask_password, mask_url};
 use super::{Config, ConfigDuration, MailTransport};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -179,10 +180,10 @@ impl Config {
         }
         let schemes = ["sqlite://", "postgres://", "postgresql://"];
         if !schemes.iter().any(|scheme| self.database.url.starts_with(scheme)) {
-            wrong("database.url", &self.database.url, "sqlite://… or postgres://…");
+            wrong("database.url", &mask_url(&self.database.url), "sqlite://… or postgres://…");
         }
         if let Err(expected) = MailTransport::parse(&self.mail.transport) {
-            wrong("mail.transport", &self.mail.transport, expected);
+            wrong("mail.transport", &mask_url(&self.mail.transport), expected);
         }
         let sender = self.mail.from.rsplit_once('<').map(|(_, rest)| rest.trim_end_matches('>'));
         if !is_mail_address(sender.unwrap_or(&self.mail.from)) || !printable(&self.mail.from) {
@@ -245,37 +246,4 @@ fn is_log_directive(directive: &str) -> bool {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
     LEVELS.contains(&level.trim().to_ascii_lowercase().as_str())
-}
-
-/// `text` with the password of every URL in it replaced by asterisks.
-pub(super) fn mask_password(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        let end = after.find(['"', '`', '\'', ' ', '<', '>']).unwrap_or(after.len());
-        let (address, tail) = after.split_at(end);
-        masked.push_str(before);
-        masked.push_str("://");
-        masked.push_str(&mask_query(&mask_authority(address)));
-        rest = tail;
-    }
-    masked + rest
-}
-
-fn mask_authority(address: &str) -> String {
-    let split = address.rsplit_once('@').and_then(|(who, host)| Some((who.split_once(':')?, host)));
-    match split {
-        Some(((user, _), host)) => format!("{user}:***@{host}"),
-        None => address.to_owned(),
-    }
-}
-
-/// Masks `password=` and the like among the parameters of a database's URL.
-fn mask_query(address: &str) -> String {
-    let Some((path, query)) = address.split_once('?') else { return address.to_owned() };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
-        _ => pair.to_owned(),
-    });
-    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
 }

@@ -6,6 +6,7 @@
 mod check;
 mod duration;
 mod load;
+mod mask;
 mod reference;
 
 use std::fmt;
@@ -21,7 +22,7 @@ pub use load::ConfigError;
 pub use reference::{KEYS, Key, example};
 
 pub use check::is_group_name;
-use check::mask_password;
+use mask::{mask_password, masked};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -162,6 +163,7 @@ section! {
     /// Where everything is kept.
     Database {
         /// `sqlite://…` or `postgres://…`.
+        #[serde(serialize_with = "masked")]
         url: String = "sqlite://data/latchkey.db".into(),
         /// Connections at most.
         max_connections: u32 = 10,
@@ -192,6 +194,7 @@ section! {
     /// How mails leave.
     Mail {
         /// `smtp://…`, `smtps://…` or `file://` and a folder.
+        #[serde(serialize_with = "masked")]
         transport: String = "file://data/outbox".into(),
         /// The sender.
         from: String = "Latchkey <latchkey@localhost>".into(),

@@ -165,12 +165,12 @@ impl Outbound {
         let lock = tokio::time::timeout(self.timeout, known.lock());
         let mut known = lock.await.map_err(|_| OutboundError)?;
         let now = self.clock.now();
-        let fresh = known.answer.as_ref().filter(|(_, at)| now.since(*at) < FRESH);
+        let fresh = known.answer.as_ref().filter(|(_, at)| is_within(FRESH, *at, now));
         let fresh = fresh.map(|(answer, _)| Arc::clone(answer));
         if let Some(answer) = fresh.as_ref().filter(|answer| suffices(answer)) {
             return Ok(Arc::clone(answer));
         }
-        if known.tried_at.is_some_and(|at| now.since(at) < PAUSE) {
+        if known.tried_at.is_some_and(|at| is_within(PAUSE, at, now)) {
             return fresh.ok_or(OutboundError);
         }
         known.tried_at = Some(now);
@@ -216,6 +216,12 @@ impl Outbound {
         }
         Ok(body)
     }
+}
+
+/// Whether `at` is no longer ago than `span`. What seems to lie ahead was noted before the clock was
+/// set back, and nobody knows how long ago that is.
+fn is_within(span: Duration, at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now.since(at) < span
 }
 
 fn read_json(body: &[u8]) -> anyhow::Result<Value> {

@@ -1,20 +1,17 @@
 //! One connection: what it is waiting for, and when it has waited too long.
 //!
 //! hyper's own header timer also runs between requests and does not run while it tells HTTP/1.1
-//! from HTTP/2, so the connection keeps its own times: a guard around the stream notes what
-//! happens, a watchdog beside it compares.
+//! from HTTP/2, so the connection keeps its own times: a guard around the stream (`guarded`) notes
+//! what happens, a watchdog beside it compares.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::handing_over::Unwritten;
 use super::head::{end_of_head, is_ambiguous};
 use super::limits::Limits;
 
@@ -40,6 +37,7 @@ pub(super) struct Activity {
     head_since: AtomicU64,
     write_since: AtomicU64,
     body_since: AtomicU64,
+    unwritten: Unwritten,
     heads: Mutex<Heads>,
     away: CancellationToken,
 }
@@ -73,6 +71,7 @@ impl Activity {
             head_since: AtomicU64::new(0),
             write_since: AtomicU64::new(NEVER),
             body_since: AtomicU64::new(NEVER),
+            unwritten: Unwritten::default(),
             heads: Mutex::default(),
             away: CancellationToken::new(),
         })
@@ -82,13 +81,13 @@ impl Activity {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(NEVER - 1)
     }
 
-    /// A request's header has arrived; `InFlight` ends when the response has been handed over.
+    /// A request's header has arrived; `InFlight` ends when the response has been written.
     pub(super) fn begin(self: &Arc<Self>, http2: bool) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         self.served.store(true, Ordering::SeqCst);
         self.http2.store(http2, Ordering::SeqCst);
         self.head_since.store(NEVER, Ordering::SeqCst);
-        InFlight(Arc::clone(self))
+        InFlight { activity: Arc::clone(self), answered_at: None }
     }
 
     /// Whether the head that just ended can be read in two ways, and a proxy before us may have
@@ -131,7 +130,8 @@ impl Activity {
         let in_head = !self.http2.load(Ordering::SeqCst) || !self.served.load(Ordering::SeqCst);
         let head = since(&self.head_since).filter(|_| in_head);
         let between = head.or_else(|| since(&self.idle_since)).filter(|_| idle);
-        let waiting = since(&self.write_since).or_else(|| since(&self.body_since)).or(between);
+        let at_it = [since(&self.write_since), since(&self.body_since), self.unwritten.oldest()];
+        let waiting = at_it.into_iter().flatten().min().or(between);
         Duration::from_millis(waiting.map_or(0, |since| now.saturating_sub(since)))
     }
 
@@ -149,7 +149,8 @@ impl Activity {
         self.away.cancelled().await;
     }
 
-    fn noted_read(&self, bytes: &[u8]) {
+    /// These bytes came.
+    pub(super) fn noted_read(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -165,13 +166,31 @@ impl Activity {
         }
     }
 
+    /// A write has to wait, unless one had to before.
+    pub(super) fn noted_stall(&self) {
+        start(&self.write_since, self.now());
+    }
+
+    /// All that was written has been taken.
+    pub(super) fn noted_flush(&self) {
+        self.write_since.store(NEVER, Ordering::SeqCst);
+    }
+
     fn verdict(&self, limits: &Limits) -> Option<Verdict> {
         let now = self.now();
+        let over = |since: u64, limit: Duration| {
+            u128::from(now.saturating_sub(since)) >= limit.as_millis()
+        };
         let passed = |since: &AtomicU64, limit: Duration| {
             let since = since.load(Ordering::SeqCst);
-            since != NEVER && u128::from(now.saturating_sub(since)) >= limit.as_millis()
+            since != NEVER && over(since, limit)
         };
-        if passed(&self.write_since, limits.write_stall) {
+        // On HTTP/2 the socket takes all that the client's window lets through, so that nothing
+        // stalls there. A byte of window now and then does not help: the whole response counts.
+        let unwritten = self.unwritten.oldest();
+        if passed(&self.write_since, limits.write_stall)
+            || unwritten.is_some_and(|since| over(since, limits.write_stall))
+        {
             return Some(Verdict::Stalled);
         }
         if self.in_flight.load(Ordering::SeqCst) > 0 {
@@ -208,84 +227,29 @@ impl Heads {
     }
 }
 
-/// A request whose response has not been handed over yet.
+/// A request whose response has not been written yet.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Activity>);
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    answered_at: Option<u64>,
+}
+
+impl InFlight {
+    /// The response is ready: from now on it is the client who is waited for.
+    pub(super) fn answered(mut self) -> Self {
+        let now = self.activity.now();
+        self.activity.unwritten.begin(now);
+        self.answered_at = Some(now);
+        self
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.idle_since.store(self.0.now(), Ordering::SeqCst);
-        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// A stream that notes in `Activity` what happens on it.
-#[derive(Debug)]
-pub(super) struct Guarded<S> {
-    stream: S,
-    activity: Arc<Activity>,
-}
-
-impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
-    }
-
-    fn noted<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_pending() {
-            start(&self.activity.write_since, self.activity.now());
+        if let Some(since) = self.answered_at {
+            self.activity.unwritten.end(since);
         }
-        written
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.activity.noted_read(buffer.filled().get(before..).unwrap_or_default());
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.noted(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.noted(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    /// All was taken: only this ends a stall, so that a reader of a byte a second gains nothing.
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_ready() {
-            self.activity.write_since.store(NEVER, Ordering::SeqCst);
-        }
-        self.noted(flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.noted(shut)
+        self.activity.idle_since.store(self.activity.now(), Ordering::SeqCst);
+        self.activity.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }

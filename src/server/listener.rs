@@ -14,8 +14,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Activity, Guarded, Verdict};
+use super::connection::{Activity, Verdict};
 use super::crowd::Crowd;
+use super::guarded::Guarded;
 use super::requests::Requests;
 use crate::telemetry::Metrics;
 use crate::web::client_address::Peer;

@@ -4,6 +4,8 @@ mod assets;
 pub mod background;
 mod connection;
 mod crowd;
+mod guarded;
+mod handing_over;
 pub mod head;
 mod limits;
 mod listener;
@@ -152,8 +154,7 @@ impl Server {
             public.layer(middleware::from_fn_with_state(Arc::clone(&self.metrics), requests::log));
 
         let acceptor = self.certificate.as_ref().map(Certificate::acceptor).transpose()?;
-        let reloading =
-            self.certificate.map(|certificate| tokio::spawn(reload_on_hangup(certificate)));
+        let reloading = tokio::spawn(reload_on_hangup(self.certificate));
         let limits = Arc::new(self.limits);
         let open = |router, tls, (connections, requests)| {
             let crowd = Arc::default();
@@ -190,9 +191,7 @@ impl Server {
         management.stop(Duration::ZERO, &shutdown.immediately).await;
         accepting.await?;
         answering.await?;
-        if let Some(task) = reloading {
-            task.abort();
-        }
+        reloading.abort();
         tracing::info!("stopped");
         Ok(())
     }
@@ -237,12 +236,17 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     })
 }
 
-async fn reload_on_hangup(certificate: Certificate) {
+/// Without a certificate too: a SIGHUP that nobody listens for ends the process at once.
+async fn reload_on_hangup(certificate: Option<Certificate>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         tracing::warn!("cannot listen for SIGHUP: a new certificate needs a restart");
         return;
     };
     while hangup.recv().await.is_some() {
+        let Some(certificate) = &certificate else {
+            tracing::info!("SIGHUP: there is no certificate to read again");
+            continue;
+        };
         match certificate.reload() {
             Ok(()) => tracing::info!("the certificate was read again"),
             Err(error) => {

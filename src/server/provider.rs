@@ -14,7 +14,7 @@ use crate::server::{Server, Shutdown, post, sweeping};
 use crate::web::rate_limit::AddressLimits;
 use crate::web::refusal;
 
-/// How long the clockwork may take to finish what it is at.
+/// How long the clockwork may take to finish what it is at, and then the database.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often the limits forget who has gone.
@@ -53,6 +53,7 @@ impl Provider {
     /// Serves until it is told to stop, then finishes what was begun.
     pub async fn serve(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let Self { app, server } = self;
+        let immediately = shutdown.immediately.clone();
         let background = Background::default();
         sweeping::start(&background, &app);
         post::start(&background, &app);
@@ -73,13 +74,25 @@ impl Provider {
         );
         let served =
             server.serve(router_within(Arc::clone(&app), &limits), readiness, shutdown).await;
-        background.stop(STOP_WITHIN).await;
-        app.afterwards.close();
-        if tokio::time::timeout(STOP_WITHIN, app.afterwards.wait()).await.is_err() {
-            tracing::warn!("what followed the last answers was cut short");
+        tokio::select! {
+            () = immediately.cancelled() => {}
+            () = wind_down(&app, &background) => {}
         }
-        app.store.close().await;
         served
+    }
+}
+
+/// Finishes what goes on beside the requests, then lets go of the database. All of it has an end,
+/// because the database may have fallen silent.
+async fn wind_down(app: &App, background: &Background) {
+    app.afterwards.close();
+    let afterwards = tokio::time::timeout(STOP_WITHIN, app.afterwards.wait());
+    let (_, followed) = tokio::join!(background.stop(STOP_WITHIN), afterwards);
+    if followed.is_err() {
+        tracing::warn!("what followed the last answers was cut short");
+    }
+    if tokio::time::timeout(STOP_WITHIN, app.store.close()).await.is_err() {
+        tracing::warn!("the database did not let go in time");
     }
 }
 

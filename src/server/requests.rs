@@ -17,9 +17,10 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use super::connection::Activity;
+use super::connection::{Activity, InFlight};
+use super::handing_over::Counted;
 use super::limits::{Limits, Refusal};
-use super::room::{Counted, Place, Room};
+use super::room::{Place, Room};
 use crate::secret::Random;
 use crate::telemetry::{Metrics, RequestId};
 use crate::web::client_address::Peer;
@@ -49,7 +50,7 @@ impl Requests {
         request: hyper::Request<Incoming>,
         peer: Peer,
         activity: Arc<Activity>,
-    ) -> Response {
+    ) -> hyper::Response<Counted<(InFlight, Option<Place>)>> {
         let in_flight = activity.begin(request.version() == Version::HTTP_2);
         let length = request.body().size_hint().exact();
         let ambiguous = activity.take_ambiguous_head(length);
@@ -72,7 +73,7 @@ impl Requests {
         if is_last {
             close_after(response.headers_mut());
         }
-        response.map(|body| Body::new(Counted { body, _in_flight: in_flight, _place: place }))
+        response.map(|body| Counted::new(body, (in_flight.answered(), place)))
     }
 
     /// What is refused by its header alone.

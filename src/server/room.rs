@@ -1,15 +1,10 @@
 //! How many requests are in progress at a time, whatever the number of connections: each may bring
 //! a body, and HTTP/2 brings many requests on one connection.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connection::InFlight;
 use super::crowd::Crowd;
 use crate::telemetry::Metrics;
 
@@ -38,38 +33,10 @@ impl Room {
     }
 }
 
-/// The place of one request. The task that answers it holds it as well, which goes on when the client
-/// has gone: or who begins requests only to break them off would have more of them than there is
+/// The place of one request, until its answer was written. The task that answers it holds it as well,
+/// which goes on when the client has gone: or who begins requests only to break them off would have more of them than there is
 /// room for.
 #[derive(Clone)]
 pub(super) struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
-}
-
-/// A response's body that counts as in flight, and keeps the request's place, until it has been
-/// handed over.
-pub(super) struct Counted {
-    pub(super) body: Body,
-    pub(super) _in_flight: InFlight,
-    pub(super) _place: Option<Place>,
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use sqlx::{Any, AnyConnection, Pool};
 
-use super::StoreError;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
+use super::{Db, StoreError};
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -28,11 +28,18 @@ impl Engine {
         }
     }
 
-    /// The connections for reading.
-    pub(super) fn readers(&self) -> &Pool<Any> {
+    fn readers(&self) -> &Pool<Any> {
         match self {
             Self::Sqlite(sqlite) => &sqlite.readers,
             Self::Postgres(postgres) => &postgres.pool,
+        }
+    }
+
+    /// A connection for reading.
+    pub(super) async fn read(&self) -> Result<Db, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => Ok(Db::pooled(sqlite.readers.acquire().await?)),
+            Self::Postgres(postgres) => postgres.read().await,
         }
     }
 

@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError
 use std::task::Poll;
 use std::time::Duration;
 
-use sqlx::{AnyConnection, Connection};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, oneshot};
 
@@ -38,7 +37,7 @@ const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
 /// The connection, while it is open.
-type Slot = Option<AnyConnection>;
+type Slot = Option<Db>;
 /// What became of a group: all its members hear the same.
 type Outcome = Result<(), Arc<str>>;
 
@@ -149,7 +148,7 @@ impl Shared {
         self.tidy(&mut slot).await;
         let connection = match &mut *slot {
             Some(connection) => connection,
-            None => slot.insert(connect_writer(&self.url).await?),
+            None => slot.insert(Db::own(connect_writer(&self.url).await?)),
         };
         let before = mem::replace(&mut self.group().phase, Phase::Occupied);
         let opened = run(connection, if before == Phase::Idle { BEGIN } else { JOIN }).await;
@@ -240,7 +239,7 @@ impl Shared {
 }
 
 /// Runs statements that open or close something.
-async fn run(connection: &mut AnyConnection, sql: &'static str) -> Result<(), StoreError> {
+async fn run(connection: &mut Db, sql: &'static str) -> Result<(), StoreError> {
     sqlx::query(sql).execute(connection).await?;
     Ok(())
 }
@@ -255,7 +254,7 @@ fn tell(members: Vec<oneshot::Sender<Outcome>>, outcome: &Outcome) {
 /// A writer's savepoint. The order of the fields counts: the slot is free before the reaper goes.
 #[derive(Debug)]
 pub(super) struct GroupWrite {
-    connection: OwnedMappedMutexGuard<Slot, AnyConnection>,
+    connection: OwnedMappedMutexGuard<Slot, Db>,
     reaper: Reaper,
 }
 

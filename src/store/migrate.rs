@@ -41,8 +41,8 @@ pub(super) async fn is_blank(engine: &Engine) -> Result<bool, StoreError> {
              AND tablename = '_sqlx_migrations'"
         }
     };
-    let mut db = engine.readers().acquire().await?;
-    let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut *db).await?;
+    let mut db = engine.read().await?;
+    let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut db).await?;
     Ok(tables == 0)
 }
 

@@ -2,9 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::Any;
-use sqlx::pool::PoolConnection;
-
 pub mod acting;
 pub mod active_sessions;
 pub mod applications;
@@ -17,6 +14,7 @@ pub mod client_failures;
 pub mod clients;
 pub mod consents;
 pub mod credentials;
+mod db;
 pub mod devices;
 mod engine;
 pub mod enrolments;
@@ -50,7 +48,9 @@ pub mod standing;
 pub mod throttle;
 pub mod used_assertions;
 pub mod users;
+mod weights;
 
+pub use db::Db;
 pub use error::StoreError;
 pub use standing::{Live, Revision, Standing};
 
@@ -60,9 +60,6 @@ use group_commit::GroupWrite;
 use postgres::PostgresWrite;
 use revisions::RevisionReader;
 use standing::LiveCache;
-
-/// A connection to either engine: what every function of this room takes first.
-pub type Db = sqlx::AnyConnection;
 
 /// The connections of one node, unless its operator says otherwise.
 const CONNECTIONS: u32 = 10;
@@ -82,6 +79,8 @@ pub struct Counters {
     pub commits: u64,
     /// Reads of the revision that caches are checked against.
     pub revision_reads: u64,
+    /// What the caches weigh, in bytes.
+    pub cached_bytes: u64,
 }
 
 impl Store {
@@ -131,7 +130,7 @@ impl Store {
     /// A connection for reading.
     pub async fn read(&self) -> Result<Read, StoreError> {
         self.faults.at(Point::Read).await?;
-        Ok(Read { connection: self.engine.readers().acquire().await? })
+        Ok(Read { db: self.engine.read().await? })
     }
 
     /// A transaction for writing. Nothing of it counts before [`Write::commit`] returned `Ok`;
@@ -159,26 +158,30 @@ impl Store {
     /// What the store did so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters { commits: self.engine.commits(), revision_reads: self.cache.revision_reads() }
+        Counters {
+            commits: self.engine.commits(),
+            revision_reads: self.cache.revision_reads(),
+            cached_bytes: self.cache.bytes(),
+        }
     }
 }
 
 /// A connection for reading; SQLite refuses any write on it.
 #[derive(Debug)]
 pub struct Read {
-    connection: PoolConnection<Any>,
+    db: Db,
 }
 
 impl Deref for Read {
     type Target = Db;
     fn deref(&self) -> &Db {
-        &self.connection
+        &self.db
     }
 }
 
 impl DerefMut for Read {
     fn deref_mut(&mut self) -> &mut Db {
-        &mut self.connection
+        &mut self.db
     }
 }
 

@@ -1,18 +1,23 @@
 //! PostgreSQL: a pool of connections, an ordinary transaction for each write.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyConnection, Connection, Executor, Pool, Transaction};
+use sqlx::{Any, AnyConnection, Connection, Executor, Pool};
+use tokio::time::timeout;
 
+use super::db::{ANSWER_WITHIN, silent};
 use super::{Db, StoreError};
 
 /// How long a caller waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After how long without use a connection is asked whether it still lives.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
+/// How long it may take to say so: then there is still time for a new one in its place.
+const PING_WITHIN: Duration = Duration::from_secs(1);
 /// Bounds what a stuck caller can hold up. A stronger `synchronous_commit` of the operator's
 /// (`remote_apply`) is left alone.
 const SETTINGS: &str = "SET statement_timeout = '5s'; \
@@ -22,11 +27,17 @@ const SETTINGS: &str = "SET statement_timeout = '5s'; \
     WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 
 /// An open PostgreSQL database.
-#[derive(Debug)]
 pub(super) struct Postgres {
     url: String,
     pub(super) pool: Pool<Any>,
     commits: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for Postgres {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("commits", &self.commits).finish_non_exhaustive()
+    }
 }
 
 impl Postgres {
@@ -41,7 +52,7 @@ impl Postgres {
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for > IDLE_BEFORE_PING {
-                        connection.ping().await?;
+                        timeout(PING_WITHIN, connection.ping()).await.map_err(|_| silent())??;
                     }
                     Ok(true)
                 })
@@ -53,22 +64,28 @@ impl Postgres {
 
     /// A connection that belongs to no pool.
     pub(super) async fn connect(&self) -> Result<AnyConnection, StoreError> {
-        let mut connection = AnyConnection::connect(&self.url).await?;
-        connection.execute(sqlx::raw_sql(SETTINGS)).await?;
-        Ok(connection)
+        let connected = async {
+            let mut connection = AnyConnection::connect(&self.url).await?;
+            connection.execute(sqlx::raw_sql(SETTINGS)).await?;
+            Ok(connection)
+        };
+        timeout(ANSWER_WITHIN, connected).await.map_err(|_| silent())?
+    }
+
+    /// A connection for reading.
+    pub(super) async fn read(&self) -> Result<Db, StoreError> {
+        Ok(Db::remote(self.pool.acquire().await?))
     }
 
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Begins a transaction. In a task of its own, because a BEGIN that is given up half way
-    /// leaves the connection inside a transaction that nobody knows of.
+    /// Begins a transaction. Given up half way, its connection is not used again.
     pub(super) async fn write(&self) -> Result<PostgresWrite, StoreError> {
-        let pool = self.pool.clone();
-        let begun = tokio::spawn(async move { pool.begin().await }).await;
-        let transaction = begun.map_err(|_| stopped())??;
-        Ok(PostgresWrite { transaction, commits: Arc::clone(&self.commits) })
+        let mut db = self.read().await?;
+        db.begin().await?;
+        Ok(PostgresWrite { db, commits: Arc::clone(&self.commits) })
     }
 }
 
@@ -79,33 +96,28 @@ fn stopped() -> StoreError {
 /// A transaction; dropped, it is rolled back before the connection is used again.
 #[derive(Debug)]
 pub(super) struct PostgresWrite {
-    transaction: Transaction<'static, Any>,
+    db: Db,
     commits: Arc<AtomicU64>,
 }
 
 impl PostgresWrite {
     pub(super) fn db(&self) -> &Db {
-        &self.transaction
+        &self.db
     }
 
     pub(super) fn db_mut(&mut self) -> &mut Db {
-        &mut self.transaction
+        &mut self.db
     }
 
     /// Commits, in a task of its own so that it is never given up half way.
-    ///
-    /// After a failed statement PostgreSQL answers COMMIT with success but rolls back; the SELECT
-    /// before it, in the same message, fails then. The BEGIN after it is for the driver, which
-    /// takes the transaction to be open and rolls it back when the connection goes home.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let Self { mut transaction, commits } = self;
+        let Self { mut db, commits } = self;
         let committed = tokio::spawn(async move {
-            let sql = sqlx::raw_sql("SELECT 1; COMMIT; BEGIN");
-            let result = transaction.execute(sql).await;
+            let result = db.commit().await;
             if result.is_ok() {
                 commits.fetch_add(1, Ordering::Relaxed);
             }
-            result.map(drop)
+            result
         });
         committed.await.map_err(|_| stopped())?.map_err(unless_committed)
     }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sqlx::{AnyConnection, Connection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
+use super::db::silent;
 use super::engine::Engine;
 use super::{Db, StoreError};
 
@@ -34,6 +37,11 @@ pub(super) async fn bump_if(db: &mut Db, rows: u64) -> Result<bool, StoreError> 
     }
     Ok(rows > 0)
 }
+
+/// How long a connection that lay idle may keep silent: every request waits for this one reader.
+const IDLE_WITHIN: Duration = Duration::from_secs(1);
+/// How long a new one may take, its answer included.
+const FRESH_WITHIN: Duration = Duration::from_secs(2);
 
 type Answer = oneshot::Sender<Result<i64, Arc<str>>>;
 
@@ -97,21 +105,23 @@ async fn answer(
 }
 
 /// Reads over a connection of its own, so that no shortage of others holds it up; a connection
-/// that broke while it lay idle is replaced.
+/// that broke or fell silent while it lay idle is replaced.
 async fn read(engine: &Engine, connection: &mut Option<AnyConnection>) -> Result<i64, Arc<str>> {
-    if let Some(open) = connection {
-        match select(open).await {
-            Ok(revision) => return Ok(revision),
+    if let Some(mut open) = connection.take() {
+        match timeout(IDLE_WITHIN, select(&mut open)).await.unwrap_or_else(|_| Err(silent())) {
+            Ok(revision) => {
+                *connection = Some(open);
+                return Ok(revision);
+            }
             Err(error) => tracing::debug!(%error, "the revision's connection is replaced"),
         }
-        *connection = None;
     }
     let connected = async {
         let mut fresh = engine.connect_reader().await?;
         let revision = select(&mut fresh).await?;
         Ok::<_, StoreError>((fresh, revision))
     };
-    match connected.await {
+    match timeout(FRESH_WITHIN, connected).await.unwrap_or_else(|_| Err(silent().into())) {
         Ok((fresh, revision)) => {
             *connection = Some(fresh);
             Ok(revision)

@@ -11,6 +11,7 @@ use super::authorizations::Authorization;
 use super::clients::{self, ClientRecord};
 use super::faults::Point;
 use super::revisions::RevisionReader;
+use super::weights::{CLIENTS, STANDINGS, TOKENS, weighed};
 use super::{Db, Store, StoreError, revoked_tokens};
 
 /// An authorization with the state of all it hangs on.
@@ -88,9 +89,6 @@ pub async fn find(db: &mut Db, id: &str) -> Result<Option<Standing>, StoreError>
     }))
 }
 
-/// How many records of each kind are kept.
-const CAPACITY: u64 = 100_000;
-
 /// Records with the revision that was read before they were: they hold as long as it does.
 #[derive(Clone, Debug)]
 pub(super) struct LiveCache {
@@ -104,10 +102,20 @@ impl LiveCache {
     pub(super) fn new(revision: RevisionReader) -> Self {
         Self {
             revision,
-            standings: Cache::new(CAPACITY),
-            clients: Cache::new(CAPACITY),
-            tokens: Cache::new(CAPACITY),
+            standings: weighed(STANDINGS, |standing: &Arc<Standing>| standing.weight()),
+            clients: weighed(CLIENTS, |client: &Arc<ClientRecord>| client.weight()),
+            tokens: weighed(TOKENS, |_: &bool| 0),
         }
+    }
+
+    /// What is kept weighs so much.
+    pub(super) fn bytes(&self) -> u64 {
+        // What was put in last is not counted before its turn.
+        self.standings.run_pending_tasks();
+        self.clients.run_pending_tasks();
+        self.tokens.run_pending_tasks();
+        let weights = [self.standings.weighted_size(), self.clients.weighted_size()];
+        weights.into_iter().sum::<u64>() + self.tokens.weighted_size()
     }
 
     /// Whether the revision can be read.

@@ -21,7 +21,17 @@ enum Kind {
     Header,
     Body,
     Reader,
+    /// Asks over HTTP/2 and opens no window for the answer.
+    Window,
 }
+
+/// The preface of HTTP/2, settings by which nothing of an answer may be sent, and a request for
+/// `/login` (RFC 9113 §3.4, §6.5.2).
+const NO_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+    \0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0\
+    \0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x04\x06/login\x01\x01x";
+
+const KINDS: [Kind; 4] = [Kind::Header, Kind::Body, Kind::Reader, Kind::Window];
 
 impl Kind {
     /// When the server must have closed it at the latest.
@@ -44,7 +54,7 @@ pub async fn run(report: &mut Report) {
     let count = report.pick(200, 5000);
     let files = server.files();
     let clients = (0..count).map(|number| {
-        let kind = [Kind::Header, Kind::Body, Kind::Reader][number % 3];
+        let kind = KINDS[number % KINDS.len()];
         tokio::spawn(dawdle(place.address(), kind, number))
     });
     let clients: Vec<_> = clients.collect();
@@ -82,7 +92,7 @@ fn look(
     base: Duration,
     during: &[crate::wire::Exchange],
 ) {
-    for kind in [Kind::Header, Kind::Body, Kind::Reader] {
+    for kind in KINDS {
         let all = closed.iter().filter(|(one, _)| *one == kind);
         let late = all.clone().filter(|(_, took)| took.is_none_or(|took| took > kind.bound()));
         let late = late.count();
@@ -118,23 +128,28 @@ async fn dawdle(address: SocketAddr, kind: Kind, number: usize) -> (Kind, Option
     let Ok(mut stream) = socket.connect(address).await else {
         return (kind, Some(begun.elapsed()));
     };
-    let first = match kind {
-        Kind::Header => "GET / HTTP/1.1\r\nhost: x\r\n".to_owned(),
+    let first: Vec<u8> = match kind {
+        Kind::Header => "GET / HTTP/1.1\r\nhost: x\r\n".into(),
         Kind::Body => format!(
             "POST {} HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\
              content-type: application/x-www-form-urlencoded\r\n\r\n",
             paths::TOKEN
-        ),
+        )
+        .into(),
         // Far more than the buffers of both ends hold.
-        Kind::Reader => "GET /assets/app.css HTTP/1.1\r\nhost: x\r\n\r\n".repeat(400),
+        Kind::Reader => "GET /assets/app.css HTTP/1.1\r\nhost: x\r\n\r\n".repeat(400).into(),
+        Kind::Window => NO_WINDOW.to_vec(),
     };
-    let begun =
-        if stream.write_all(first.as_bytes()).await.is_err() { begun } else { Instant::now() };
+    let begun = if stream.write_all(&first).await.is_err() { begun } else { Instant::now() };
     let took = closed_after(&mut stream, kind, begun).await;
     (kind, took)
 }
 
 async fn closed_after(stream: &mut TcpStream, kind: Kind, begun: Instant) -> Option<Duration> {
+    if kind == Kind::Window {
+        let lively = tokio::time::timeout(Duration::from_secs(90), acknowledge(stream));
+        return lively.await.is_ok().then(|| begun.elapsed());
+    }
     let mut buffer = [0; 512];
     while begun.elapsed() < Duration::from_secs(90) {
         let pause = Duration::from_millis(500);
@@ -154,6 +169,23 @@ async fn closed_after(stream: &mut TcpStream, kind: Kind, begun: Instant) -> Opt
         }
     }
     None
+}
+
+/// Says that it is there whenever it is asked (RFC 9113 §6.7), until the server closes.
+async fn acknowledge(stream: &mut TcpStream) {
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let [high, middle, low, kind, flags, ..] = head;
+        let mut payload =
+            vec![0; usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)];
+        if stream.read_exact(&mut payload).await.is_err() {
+            return;
+        }
+        if kind == 6 && flags & 1 == 0 {
+            let answer = [&[0, 0, 8, 6, 1, 0, 0, 0, 0], payload.as_slice()].concat();
+            let _ = stream.write_all(&answer).await;
+        }
+    }
 }
 
 /// Callers that come with a new connection each time, and how many files the server has open.

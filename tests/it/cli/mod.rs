@@ -3,6 +3,7 @@
 mod backup;
 mod events;
 mod operations;
+mod silence;
 mod support;
 
 use std::fs::File;

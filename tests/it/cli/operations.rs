@@ -209,6 +209,21 @@ async fn serve_needs_no_configuration_and_ends_well_when_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_ends_nothing_where_there_is_no_certificate_to_read_again() {
+    let mut program = Program::new();
+    let serving = program.serve().await;
+    let oracles = Oracles::new(&serving.issuer);
+    for _ in 0..2 {
+        serving.signal("HUP");
+        let endpoints = serving.endpoints(&oracles);
+        endpoints.get(paths::OPENID_CONFIGURATION, &Credentials::None).await.good();
+    }
+    let (code, log) = serving.stop().await;
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("no certificate to read again"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_said_in_one_line() {
     let mut program = Program::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -184,13 +184,22 @@ fn no_password_is_ever_printed() {
             "postgres://db/latchkey?user=me&password=***",
         ),
         ("postgres://:canary@db/latchkey", "postgres://:***@db/latchkey"),
+        ("postgres://me:it's-canary@db/latchkey", "postgres://me:***@db/latchkey"),
+        ("postgres://me:<canary>`canary`@db/latchkey", "postgres://me:***@db/latchkey"),
+        ("postgres://me:a\"canary@db/latchkey", "postgres://me:***@db/latchkey"),
     ] {
         config.database.url = url.into();
-        config.mail.transport = "smtps://me:canary@mail.example.com:465".into();
+        config.mail.transport = "smtps://me:it's<canary>@mail.example.com:465".into();
         let printed = config.effective();
         assert!(printed.contains(shown), "{printed}");
         assert!(printed.contains("smtps://me:***@mail.example.com:465"), "{printed}");
-        for text in [printed, format!("{config:?}"), format!("{:?}", config.database)] {
+        toml::from_str::<Config>(&printed).expect("it can be read again");
+        for text in [
+            printed,
+            format!("{config:?}"),
+            format!("{:?}", config.database),
+            format!("{:?}", config.mail),
+        ] {
             assert!(!text.contains("canary") && !text.contains("a@ry"), "{text}");
         }
         config.database.url = config.database.url.replace("postgres", "mysql");

@@ -95,6 +95,34 @@ async fn a_document_is_fetched_and_remembered_for_five_minutes() {
     assert_eq!(other.calls(), 2);
 }
 
+/// Sets a clock by hand, also backwards.
+fn set(clock: &Clock, to: Timestamp) {
+    if let Clock::Manual(at) = clock {
+        at.store(to.millis(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_keeps_no_document_for_ever() {
+    let other = other(Duration::from_secs(5));
+    let url = other.url("/keys");
+    other.clock.advance(Duration::from_hours(24));
+    let first = other.outbound.fetch_json(&url).await.unwrap();
+    set(&other.clock, Timestamp::from_seconds(1_000_000));
+    let second = other.outbound.fetch_json(&url).await.unwrap();
+    assert_ne!(second, first, "nobody knows how old it is");
+    assert_eq!(other.outbound.fetch_json(&url).await.unwrap(), second);
+    assert_eq!(other.calls(), 2);
+    // Nor does a failure keep the address alone until that day comes again.
+    let missing = other.url("/missing");
+    other.clock.advance(Duration::from_hours(24));
+    other.outbound.fetch_json(&missing).await.unwrap_err();
+    set(&other.clock, Timestamp::from_seconds(1_000_000));
+    assert_eq!(other.server.metrics.counted("connections"), 3);
+    other.outbound.fetch_json(&missing).await.unwrap_err();
+    assert_eq!(other.server.metrics.counted("connections"), 4, "it is tried again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_unknown_keys_makes_one_call_a_minute() {
     let other = other(Duration::from_secs(5));

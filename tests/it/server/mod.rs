@@ -3,6 +3,7 @@
 mod background;
 mod bounds;
 mod client_address;
+mod flow_control;
 mod lifecycle;
 mod tls;
 
@@ -84,6 +85,7 @@ fn routes() -> Router {
         )
         .route("/forever", get(std::future::pending::<&'static str>))
         .route("/large", get(async || vec![b'x'; 64 * 1024 * 1024]))
+        .route("/page", get(async || vec![b'x'; 4096]))
         .route("/panic", get(async || -> &'static str { panic!("canary") }))
         .route("/echo", post(async |body: axum::body::Bytes| body))
 }

@@ -6,6 +6,7 @@ mod opening;
 mod plans;
 mod races;
 mod records;
+mod silence;
 mod standings;
 mod throttle;
 mod transactions;

@@ -6,7 +6,7 @@ use latchkey::store::{
     Standing, Store, authorizations, clients, consents, revoked_tokens, sessions, users,
 };
 
-use super::fixtures::{ada_and_her_printer, at, client};
+use super::fixtures::{ada_and_her_printer, at, authorization, client};
 use crate::on_both_engines;
 
 async fn stands(store: &Store, id: &str) -> bool {
@@ -121,6 +121,34 @@ on_both_engines! {
         db.forget("a");
         assert!(!Arc::ptr_eq(&first, &db.standing("a").await.unwrap().unwrap()));
         assert!(db.standing("nobody's").await.unwrap().is_none());
+    }
+
+    async fn what_is_cached_counts_by_its_weight(db: TestDatabase) {
+        ada_and_her_printer(&db, &["a"]).await;
+        let mut write = db.write().await.unwrap();
+        let claims = (0..100).map(|n| (format!("claim-{n}"), serde_json::json!({})));
+        let claims: serde_json::Map<_, _> = claims.collect();
+        for (id, resource, nonce, claims) in [
+            ("resource", "x".repeat(4000), None, serde_json::json!({})),
+            ("nonce", String::new(), Some("x".repeat(4000)), serde_json::json!({})),
+            ("claims", String::new(), None, serde_json::json!({ "userinfo": claims })),
+        ] {
+            let claims = serde_json::from_value(claims).unwrap();
+            let heavy = authorizations::Authorization { resource, nonce, claims, ..authorization(id) };
+            authorizations::insert(&mut write, &heavy).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        let mut before = db.counters().cached_bytes;
+        for (id, least, most) in
+            [("a", 500, 3000), ("resource", 4500, 8000), ("nonce", 4500, 8000), ("claims", 4500, 40_000)]
+        {
+            db.standing(id).await.unwrap().unwrap();
+            let now = db.counters().cached_bytes;
+            assert!((least..most).contains(&(now - before)), "{id}: {}", now - before);
+            before = now;
+        }
+        db.client("printer").await.unwrap().unwrap();
+        assert!(db.counters().cached_bytes > before);
     }
 
     async fn readers_never_see_a_revocation_undone(db: TestDatabase) {

@@ -25,6 +25,7 @@ pub mod relying_party;
 pub mod routes;
 pub mod stage;
 pub mod verify;
+pub mod wall;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
