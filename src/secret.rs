@@ -80,6 +80,14 @@ impl Random {
     }
 }
 
+/// When an id of [`Random::id`] was made; `None` for another one.
+#[must_use]
+pub fn time_of_id(id: &str) -> Option<Timestamp> {
+    let (seconds, nanos) = Uuid::try_parse(id).ok()?.get_timestamp()?.to_unix();
+    let seconds = i64::try_from(seconds).ok()?;
+    Some(Timestamp::from_millis(seconds.checked_mul(1000)? + i64::from(nanos / 1_000_000)))
+}
+
 /// The SHA-256 of a token as base64url: how every long random token is kept at rest.
 ///
 /// Right only for tokens of 128 random bits and more; a password wants Argon2id.

@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::secret::Random;
 use crate::store::events::{self, Event};
-use crate::store::{Store, backup};
+use crate::store::restoring::Restoring;
+use crate::store::{Store, epoch};
 
 /// Copies the database into `file`.
 pub async fn back_up(config: Config, file: &Path) -> anyhow::Result<()> {
@@ -38,43 +39,40 @@ pub async fn restore(config: Config, file: &Path) -> anyhow::Result<()> {
     if !config.database.url.starts_with("sqlite:") {
         bail!("only an embedded database is restored by us; use pg_restore");
     }
-    let (staged, url) = backup::stage(file, &config.database.url).await?;
+    if !has_keys(&config) {
+        bail!("there is no master key in {}: put it there first", config.keys.directory.display());
+    }
+    let restoring = Restoring::stage(file, &config.database.url).await?;
     let mut as_staged = config.clone();
-    as_staged.database.url = url;
-    let renewed = renew(as_staged).await;
-    if let Err(error) = renewed {
+    as_staged.database.url = restoring.url()?;
+    if let Err(error) = renew(as_staged).await {
         // The database that is in use was not touched.
-        let _gone = std::fs::remove_file(&staged);
+        restoring.discard();
         return Err(error.context(format!("{} cannot be restored", file.display())));
     }
-    let kept = backup::put_in_place(&staged, &config.database.url, Clock::System.now()).await;
-    let kept = match kept {
-        Ok(kept) => kept,
-        Err(error) => {
-            let _gone = std::fs::remove_file(&staged);
-            return Err(error.into());
-        }
-    };
+    let kept = restoring.put_in_place(Clock::System.now()).await?;
     say(&format!(
         "{} is restored. Every session has ended, and what applications held for people.",
         file.display()
     ))?;
-    match kept {
-        Some(kept) => say(&format!("The database that was there is kept as {}.", kept.display())),
-        None => Ok(()),
+    let names: Vec<String> = kept.iter().map(|file| file.display().to_string()).collect();
+    match names.as_slice() {
+        [] => Ok(()),
+        [one] => say(&format!("What was there before is kept as {one}.")),
+        several => say(&format!(
+            "What was there before is kept as it lay, damaged or not, and belongs together: {}.",
+            several.join(", ")
+        )),
     }
 }
 
 /// Brings a staged copy up to date and ends what was alive in it. Fails when the master key is
 /// not the one that sealed it.
 async fn renew(config: Config) -> anyhow::Result<()> {
-    if !has_keys(&config) {
-        bail!("there is no master key in {}: put it there first", config.keys.directory.display());
-    }
     let app = App::start(config, Clock::System, Random::System).await?;
     let now = app.clock.now();
     let mut db = app.store.write().await?;
-    backup::begin_new_epoch(&mut db, now).await?;
+    epoch::begin(&mut db, now).await?;
     let event = Event {
         actor: Some("administrator".into()),
         details: json!({}),

@@ -14,6 +14,7 @@ use crate::grants::may_act::{client_may_act, may_act};
 use crate::protocol::jwt::{self, Expect, SigningAlg};
 use crate::protocol::scope::Scope;
 use crate::protocol::token_claims::{ACCESS_TOKEN_TYP, AccessTokenClaims, Audience};
+use crate::secret;
 use crate::store::authorizations;
 use crate::store::clients::ClientRecord;
 use crate::store::standing::Standing;
@@ -108,6 +109,10 @@ impl AccessToken {
             (Some(id), Some(generation)) => Some((id, u32::try_from(generation).ok()?)),
             _ => None,
         };
+        // `iat` has whole seconds; our ids hold the instant itself.
+        let issued_at =
+            secret::time_of_id(&claims.jti).filter(|at| at.seconds() == claims.iat.seconds());
+        let issued_at = issued_at.unwrap_or(claims.iat);
         let mut audience = match claims.aud {
             Audience::One(one) => vec![one],
             Audience::Several(several) => several,
@@ -121,7 +126,7 @@ impl AccessToken {
             client_id: claims.client_id,
             scope: Scope::parse(&claims.scope).ok()?,
             audience,
-            issued_at: claims.iat,
+            issued_at,
             expires_at: claims.exp,
         })
     }
@@ -172,6 +177,10 @@ pub async fn check_at(
         return Ok(None);
     }
     let Some((id, generation)) = &token.authorization else {
+        if token.issued_at < client.created_at.max(live.tokens_not_before().await?) {
+            // Another client had this id, or a backup was put back that may not know of its end.
+            return Ok(None);
+        }
         return Ok(Some(LiveToken { token, client, standing: None }));
     };
     let Some(standing) = live.standing(id).await? else { return Ok(None) };

@@ -131,8 +131,14 @@ async fn issue(
     if let Some(authorization) = &entitlement.authorization {
         ttl = ttl.min(authorization.expires_at.since(now));
     }
+    // A node whose clock is behind that of the one which registered the client issues nothing from
+    // before it, which would be another client's.
+    let issued_at = match &entitlement.authorization {
+        Some(_) => now,
+        None => now.max(client.created_at),
+    };
     let token = AccessToken {
-        token_id: app.random.id(now),
+        token_id: app.random.id(issued_at),
         authorization: entitlement
             .authorization
             .as_ref()
@@ -140,7 +146,7 @@ async fn issue(
         client_id: client.id.clone(),
         scope: entitlement.scope.clone(),
         audience,
-        issued_at: now,
+        issued_at,
         expires_at: now + ttl,
     };
     let access_token = match client.metadata.access_token_format {

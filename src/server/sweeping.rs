@@ -1,4 +1,4 @@
-//! The jobs of the clockwork: deleting what is over, tending the signing keys.
+//! The jobs of the clockwork: deleting what is over, tending the signing keys and the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,8 +42,17 @@ const MOST_UNKNOWN: i64 = 200_000;
 /// How often keys are looked at: another node may have made, retired or replaced one.
 const KEYS_EVERY: Duration = Duration::from_secs(15);
 
+/// How often the log of an embedded database is looked at: at full load it grows by a few thousand
+/// pages meanwhile.
+const LOG_EVERY: Duration = Duration::from_secs(2);
+
 /// Starts the jobs.
 pub fn start(background: &Background, app: &Arc<App>) {
+    let store = app.store.clone();
+    background.spawn("log of the database", LOG_EVERY, Duration::from_millis(200), move || {
+        let store = store.clone();
+        async move { Ok(store.checkpoint().await?) }
+    });
     let tended = Arc::clone(app);
     background.spawn("signing keys", KEYS_EVERY, Duration::from_secs(5), move || {
         let app = Arc::clone(&tended);

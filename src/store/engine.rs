@@ -63,9 +63,9 @@ impl Engine {
     }
 
     pub(super) async fn close(&self) {
-        if let Self::Sqlite(sqlite) = self {
-            sqlite.writer.close().await;
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.pool.close().await,
         }
-        self.readers().close().await;
     }
 }

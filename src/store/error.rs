@@ -51,6 +51,13 @@ fn is_damaged(error: &dyn sqlx::error::DatabaseError) -> bool {
     code.is_some_and(|code| SQLITE_DAMAGED.contains(&(code & 0xff)))
 }
 
+/// Whether SQLite says that others use the file: BUSY, LOCKED.
+pub(super) fn is_in_use(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<i64>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
 fn passes(error: &dyn sqlx::error::DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     // SQLSTATE has five characters and begins a class that SQLite's numbers never reach: they

@@ -18,11 +18,13 @@ mod db;
 pub mod devices;
 mod engine;
 pub mod enrolments;
+pub mod epoch;
 mod error;
 pub mod events;
 pub mod factor_failures;
 pub mod failure_counts;
 pub mod faults;
+mod file_lock;
 mod group_commit;
 pub mod held;
 pub mod instance;
@@ -36,6 +38,7 @@ pub mod queue;
 pub mod recent_events;
 pub mod removals;
 pub mod request_shares;
+pub mod restoring;
 mod revisions;
 pub mod revoked_tokens;
 mod row;
@@ -44,6 +47,7 @@ pub mod sessions;
 pub mod sign_ins;
 pub mod signing_keys;
 mod sqlite;
+mod sqlite_file;
 pub mod standing;
 pub mod throttle;
 pub mod used_assertions;
@@ -143,6 +147,15 @@ impl Store {
             Engine::Postgres(postgres) => Lease::Postgres(postgres.write().await?),
         };
         Ok(Write { lease, faults: self.faults.clone() })
+    }
+
+    /// Brings the log of an embedded database into it, if that is long; to be called now and then,
+    /// so that no commit has to do it.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.checkpoint().await,
+            Engine::Postgres(_) => Ok(()),
+        }
     }
 
     /// Whether the database answers.

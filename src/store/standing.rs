@@ -12,7 +12,7 @@ use super::clients::{self, ClientRecord};
 use super::faults::Point;
 use super::revisions::RevisionReader;
 use super::weights::{CLIENTS, STANDINGS, TOKENS, weighed};
-use super::{Db, Store, StoreError, revoked_tokens};
+use super::{Db, Store, StoreError, epoch, revoked_tokens};
 
 /// An authorization with the state of all it hangs on.
 #[derive(Clone, Debug)]
@@ -96,6 +96,7 @@ pub(super) struct LiveCache {
     standings: Cache<String, (i64, Arc<Standing>)>,
     clients: Cache<String, (i64, Arc<ClientRecord>)>,
     tokens: Cache<String, (i64, bool)>,
+    not_before: Cache<String, (i64, Timestamp)>,
 }
 
 impl LiveCache {
@@ -105,6 +106,7 @@ impl LiveCache {
             standings: weighed(STANDINGS, |standing: &Arc<Standing>| standing.weight()),
             clients: weighed(CLIENTS, |client: &Arc<ClientRecord>| client.weight()),
             tokens: weighed(TOKENS, |_: &bool| 0),
+            not_before: Cache::new(1),
         }
     }
 
@@ -219,6 +221,17 @@ impl Live<'_> {
         let revoked = revoked_tokens::contains(&mut *self.store.read().await?, token_id).await?;
         cache.insert(token_id.to_owned(), (self.revision, revoked));
         Ok(revoked)
+    }
+
+    /// The instant before which no token was issued that counts.
+    pub async fn tokens_not_before(&self) -> Result<Timestamp, StoreError> {
+        let cache = &self.store.cache.not_before;
+        if let Some(not_before) = self.kept(cache, "") {
+            return Ok(not_before);
+        }
+        let not_before = epoch::tokens_not_before(&mut *self.store.read().await?).await?;
+        cache.insert(String::new(), (self.revision, not_before));
+        Ok(not_before)
     }
 
     /// What the cache holds, if nothing was taken back since it was read.

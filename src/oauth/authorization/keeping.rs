@@ -23,6 +23,9 @@ const MINUTES: u32 = 10;
 const LEAST: u32 = 200;
 /// Every so many requests, by chance, all are counted.
 const COUNT_EVERY: u8 = 32;
+/// So many end at once beyond the bound: far more than have come since they were last counted, and
+/// so few that no other writer waits for long.
+const MOST_AT_ONCE: i64 = 200;
 
 /// Whose share a request takes.
 pub(super) fn source(signed_in: Option<&SignedIn>, address: IpAddr) -> String {
@@ -81,17 +84,22 @@ async fn hold_to_share(
     db.commit().await
 }
 
-/// Ends the requests beyond the bound, and some more, so that it is not done for each.
+/// Ends requests beyond the bound, and some more, so that it is not done for each.
 async fn bound(app: &App, all: i64) -> Result<(), StoreError> {
-    let count = {
+    let surplus = {
         let mut db = app.store.read().await?;
-        request_shares::count(&mut db).await?
+        let count = request_shares::count(&mut db).await?;
+        if count <= all {
+            return Ok(());
+        }
+        request_shares::surplus(&mut db, (count - all + all / 10).min(MOST_AT_ONCE)).await?
     };
-    if count > all {
-        let mut db = app.store.write().await?;
-        let ended = request_shares::trim(&mut db, count - all + all / 10).await?;
-        db.commit().await?;
-        tracing::warn!(ended, "too many sign-ins are in progress: the oldest had to end");
+    let mut db = app.store.write().await?;
+    for id in &surplus {
+        request_shares::end(&mut db, id).await?;
     }
+    db.commit().await?;
+    let ended = surplus.len();
+    tracing::warn!(ended, "too many sign-ins are in progress: the oldest had to end");
     Ok(())
 }

@@ -15,10 +15,10 @@ use crate::support::oracles::Oracles;
 use crate::support::people::TestUser;
 use crate::support::program::{Program, Serving};
 
-const CALLBACK: &str = "https://printer.example/cb";
+pub(super) const CALLBACK: &str = "https://printer.example/cb";
 
 /// A client as `client add` printed it.
-fn client_of(metadata: Value) -> TestClient {
+pub(super) fn client_of(metadata: Value) -> TestClient {
     TestClient {
         id: text(&metadata, "client_id").to_owned(),
         secret: Some(text(&metadata, "client_secret").to_owned()),
@@ -27,7 +27,7 @@ fn client_of(metadata: Value) -> TestClient {
     }
 }
 
-fn alice(id: &str) -> TestUser {
+pub(super) fn alice(id: &str) -> TestUser {
     TestUser {
         id: id.to_owned(),
         username: "alice".into(),
@@ -37,7 +37,7 @@ fn alice(id: &str) -> TestUser {
 }
 
 /// Alice signs in to the client and allows it; the token response.
-async fn tokens(serving: &Serving, user: &TestUser, client: &TestClient) -> Value {
+pub(super) async fn tokens(serving: &Serving, user: &TestUser, client: &TestClient) -> Value {
     let oracles = Oracles::new(&serving.issuer);
     oracles.allow(CALLBACK);
     let mut browser = serving.browser(&oracles);
@@ -58,14 +58,14 @@ async fn refresh(serving: &Serving, client: &TestClient, tokens: &Value) -> u16 
     endpoints.post(paths::TOKEN, &client.credentials(), &form).await.status.as_u16()
 }
 
-async fn userinfo(serving: &Serving, tokens: &Value) -> u16 {
+pub(super) async fn userinfo(serving: &Serving, tokens: &Value) -> u16 {
     let bearer = Credentials::Bearer(text(tokens, "access_token").to_owned());
     let endpoints = serving.endpoints(&Oracles::new(&serving.issuer));
     endpoints.get(paths::USERINFO, &bearer).await.status.as_u16()
 }
 
 /// The same provider once more, under its old address.
-async fn again(program: &Program, issuer: &str, management: u16) -> Serving {
+pub(super) async fn again(program: &Program, issuer: &str, management: u16) -> Serving {
     let port = issuer.rsplit_once(':').expect("a port").1;
     program.serve_at(port.parse().expect("a port"), management).await
 }
@@ -202,7 +202,7 @@ fn a_server_database_is_not_ours_to_copy() {
     assert!(program.run(&["restore", "x.db"]).failure().contains("pg_restore"));
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod events;
 mod operations;
+mod restore;
 mod silence;
 mod support;
 

@@ -5,6 +5,7 @@ mod end_session;
 mod introspection;
 mod lifetimes;
 mod metadata;
+mod own_name;
 mod refresh_token;
 mod revocation;
 mod token;

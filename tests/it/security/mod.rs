@@ -21,6 +21,7 @@ mod known_browsers;
 mod limits;
 mod limits_known;
 mod limits_memory;
+mod lock_order;
 mod lockout;
 mod logs;
 mod master_key;

@@ -80,6 +80,10 @@ const HOT: &[&str] = &[
     "SELECT COUNT(*) FROM links WHERE user_id = 'x' AND purpose = 'y' AND created_at > 1",
     "SELECT id FROM pending_authorizations WHERE source = 'x' AND finished_at IS NULL \
      ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET 200",
+    "SELECT id FROM pending_authorizations WHERE finished_at IS NOT NULL \
+     ORDER BY finished_at LIMIT 200",
+    "DELETE FROM totp_credentials WHERE id IN (SELECT id FROM totp_credentials \
+     WHERE enrolment IS NOT NULL AND confirmed_at IS NULL AND created_at < 1 LIMIT 100)",
     "SELECT substr(sealed, 1, 12) FROM queue WHERE substr(sealed, 1, 12) > 'v1.' \
      ORDER BY substr(sealed, 1, 12) LIMIT 1",
     "SELECT id FROM totp_credentials WHERE substr(sealed_seed, 1, 12) = 'v1.AAAAAAAA.' \

@@ -33,7 +33,7 @@ async fn put(store: &Store, name: &str) -> Result<(), StoreError> {
 }
 
 #[track_caller]
-fn is_unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+fn is_unavailable<T: std::fmt::Debug>(result: &Result<T, StoreError>) {
     assert!(result.as_ref().is_err_and(StoreError::is_unavailable), "{result:?}");
 }
 
@@ -55,13 +55,13 @@ async fn whoever_asks_it_is_told_so_in_time_and_all_works_when_it_speaks_again()
     works_as_before(&store).await;
     wall.fall_silent();
     let begun = Instant::now();
-    is_unavailable(store.check().await);
+    is_unavailable(&store.check().await);
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     for result in join_all((0..2 * MANY).map(|_| count(&store))).await {
-        is_unavailable(result);
+        is_unavailable(&result);
     }
     assert!(begun.elapsed() < Duration::from_secs(4) + SOON, "{:?}", begun.elapsed());
-    is_unavailable(store.check().await);
+    is_unavailable(&store.check().await);
     wall.heal();
     works_as_before(&store).await;
 }
@@ -91,7 +91,7 @@ async fn what_was_under_way_ends_and_its_place_is_free_again() {
     let (going, committing) = (writers.split_off(2), writers);
     drop(going);
     for result in join_all(committing.into_iter().map(latchkey::store::Write::commit)).await {
-        is_unavailable(result);
+        is_unavailable(&result);
     }
     drop(readers);
     assert!(begun.elapsed() < 2 * SOON, "{:?}", begun.elapsed());

@@ -77,6 +77,13 @@ impl Program {
         Done::of(&child.wait_with_output().expect("the program ends"))
     }
 
+    /// Begins a command that nobody listens to.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the program starts")
+    }
+
     /// Runs a command whose output goes there instead of to somebody who reads it.
     pub fn run_into(&self, arguments: &[&str], output: Stdio) -> Done {
         let mut command = self.command(arguments);

@@ -60,7 +60,7 @@ async fn carry(
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         let now = time.load(Ordering::SeqCst);
-        let through = now == born && now % 2 == 0;
+        let through = now == born && now.is_multiple_of(2);
         if through && to.write_all(&bytes[..count]).await.is_err() {
             break;
         }
