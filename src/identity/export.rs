@@ -27,6 +27,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("pending_sign_ins", "(sign-ins half done, gone within minutes)"),
     ("factor_failures", "(a count of wrong codes, gone with the next right one)"),
     ("factor_tries", "(the same, by browser)"),
+    ("block_mails", "(when they were last told of guesses by mail, for a day)"),
     ("failure_counts", "(a count of what the events tell of attempts to sign in)"),
 ];
 
