@@ -145,7 +145,7 @@ pub fn cookie(data: &[u8]) {
         headers.append(header::COOKIE, value);
     }
     let expected = if values.len() == 1 { values.pop() } else { None };
-    let expected = expected.filter(|value| value.len() <= 128);
+    let expected = expected.filter(|value| value.len() <= 256);
     assert_eq!(cookies::value_of(&headers, NAME), expected);
 }
 

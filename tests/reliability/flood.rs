@@ -218,7 +218,11 @@ impl Caller {
             self.without_advice.fetch_add(u64::from(alone), Ordering::Relaxed);
             tries += 1;
             // Who had to wait makes up for it, within reason: the flood does not ebb.
-            next = (next + self.pause).max(Instant::now() - Duration::from_secs(1));
+            next += self.pause;
+            let now = Instant::now();
+            if now.saturating_duration_since(next) > Duration::from_secs(1) {
+                next = now;
+            }
         }
     }
 }

@@ -71,6 +71,7 @@ pub struct Unusual {
 }
 
 /// What is known about an account.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Whether a second factor is asked for.

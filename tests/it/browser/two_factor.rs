@@ -195,18 +195,18 @@ async fn less_of_everything(scripts: Scripts) {
 
     walk.visit(paths::ACCOUNT_TWO_FACTOR).await;
     walk.look("Two-factor").await;
-    chromium.click(".rows a[href$='/remove']").await;
-    walk.look("Remove Pixel?").await;
-    chromium.click("#remove").await;
-    chromium.sees("Two-factor").await;
-    let rows = "return document.querySelectorAll(\".rows a[href$='/remove']\").length";
-    assert_eq!(chromium.ask(rows).await, json!(1), "the tablet is left");
     chromium.click("#distrust-all").await;
     walk.look("Stop trusting all browsers?").await;
     chromium.click("#distrust").await;
     chromium.sees("Two-factor").await;
     let rows = "return document.querySelectorAll(\".rows a[href*='/browsers/']\").length";
     assert_eq!(chromium.ask(rows).await, json!(0), "none is trusted");
+    chromium.click(".rows a[href$='/remove']").await;
+    walk.look("Remove Pixel?").await;
+    chromium.click("#remove").await;
+    chromium.sees("Two-factor").await;
+    let rows = "return document.querySelectorAll(\".rows a[href$='/remove']\").length";
+    assert_eq!(chromium.ask(rows).await, json!(1), "the tablet is left");
     walk.look("Two-factor").await;
     walk.chromium.close().await;
 }

@@ -212,6 +212,8 @@ fn every_page_with_a_form_is_among_them() {
         "locked.html",
         "login.html",
         "logout.html",
+        "history.html",
+        "history_export.html",
         "new_password.html",
         "not_me.html",
         "password.html",

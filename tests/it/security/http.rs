@@ -328,6 +328,8 @@ async fn s_176_every_address_takes_its_own_methods_only() {
         paths::ACCOUNT_PASSWORD,
         paths::ACCOUNT_PASSWORD_CHECK,
         paths::ACCOUNT_PROTECT,
+        paths::ACCOUNT_RECOGNIZED,
+        paths::ACCOUNT_HISTORY_EXPORT,
         paths::ACCOUNT_PROFILE,
         paths::ACCOUNT_EMAIL,
         paths::ACCOUNT_EMAIL_OPENED,

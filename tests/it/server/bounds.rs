@@ -368,7 +368,7 @@ async fn bodies_that_never_come_make_room_for_others() {
     let mut config = local();
     config.server.max_requests = 2;
     let limits =
-        Limits { body_read: Duration::from_secs(60), request: Duration::from_secs(60), ..quick() };
+        Limits { body_read: Duration::from_mins(1), request: Duration::from_mins(1), ..quick() };
     let server = start(&config, limits);
     let mut slow = Vec::new();
     for _ in 0..2 {

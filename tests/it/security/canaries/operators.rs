@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use latchkey::paths;
 
+use super::people::look_at_half_a_password;
 use super::stage::Stage;
 use crate::support::browser::http;
 use crate::support::dump::dump;
@@ -29,6 +30,7 @@ impl Stage {
         let mut browser = self.browser();
         let page = sign_in_with(&mut browser, "oscar", temporary).await;
         assert_eq!(page.url.path(), paths::LOGIN_CHANGE_PASSWORD, "{page}");
+        look_at_half_a_password(&mut browser, &page).await;
         let own = "CANARY-0wn-Pillow%6";
         let page = page.fill("password", own).fill("repeat", own);
         browser.submit(&page, "Set new password").await.page();

@@ -326,6 +326,7 @@ impl Stage {
         let form = weak.form_with("repeat").submission(None);
         browser.send(&weak, form).await.page();
         let new = "CANARY-r3covered%Gull";
+        look_at_half_a_password(&mut browser, &page).await;
         let page = page.fill("password", new).fill("repeat", new);
         send(&mut browser, &page).await;
         browser.open(&url).await;
@@ -339,4 +340,15 @@ impl Stage {
         let page = browser.open(&url).await;
         send(&mut browser, &page).await;
     }
+}
+
+/// What the script of a page that takes a new password asks while it is typed.
+pub async fn look_at_half_a_password(browser: &mut Browser, page: &Page) {
+    let mut form = page.form_with("repeat").submission(None);
+    let path = format!("{}/check", form.action.path());
+    form.action.set_path(&path);
+    form.fields.retain(|(name, _)| name == "csrf");
+    form.fields.push(("password".to_owned(), "CANARY-half-typ3d".to_owned()));
+    let told = browser.send(page, form).await.page();
+    assert!(told.status.is_success(), "{told}");
 }
