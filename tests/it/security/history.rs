@@ -301,8 +301,14 @@ async fn s_181_every_event_of_a_request_names_it_and_where_it_came_from() {
 fn s_181_nothing_can_edit_the_trail() {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(store).expect("the store") {
-        let path = entry.expect("a file").path();
+    let (mut paths, mut folders) = (Vec::new(), vec![store]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of the store") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() { folders.push(path) } else { paths.push(path) }
+        }
+    }
+    for path in paths {
         let text = std::fs::read_to_string(&path).expect("a source file");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();

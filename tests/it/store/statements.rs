@@ -20,7 +20,7 @@ const WHOLE: &[(&str, &str)] = &[
 ];
 
 /// What statements call rows that they have found already.
-const FOUND: [&str; 3] = ["ranked", "waiting", "failures"];
+const FOUND: [&str; 4] = ["ranked", "waiting", "failures", "newest"];
 
 /// The statements that a file holds as one literal each.
 fn statements(code: &str) -> Vec<String> {
@@ -70,9 +70,16 @@ fn scans(plan: &[String]) -> Vec<&String> {
 }
 
 fn files() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/store");
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.extension().is_some_and(|ending| ending == "rs")).collect()
+    let (mut found, mut left) = (Vec::new(), vec![PathBuf::from("src/store")]);
+    while let Some(path) = left.pop() {
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        } else {
+            let entries = fs::read_dir(path).expect("a folder of the store");
+            left.extend(entries.map(|entry| entry.expect("an entry").path()));
+        }
+    }
+    found
 }
 
 #[tokio::test]
