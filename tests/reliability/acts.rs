@@ -250,9 +250,20 @@ impl Actor {
     fn session_ended(&mut self, life: Life) {
         self.session = life;
         let number = self.session_number;
-        self.codes.retain(|code| code.session != number);
+        self.sessions_ended(|session| session == number, life);
+    }
+
+    /// A new password ends every other session with what was born in it, such as one whose cookie
+    /// was lost with an answer.
+    fn other_sessions_ended(&mut self, life: Life) {
+        let number = self.session_number;
+        self.sessions_ended(|session| session != number, life);
+    }
+
+    fn sessions_ended(&mut self, ended: impl Fn(u64) -> bool, life: Life) {
+        self.codes.retain(|code| !ended(code.session));
         for grant in &mut self.grants {
-            if grant.session == number && !grant.offline && grant.life == Life::Alive {
+            if ended(grant.session) && !grant.offline && grant.life == Life::Alive {
                 grant.life = life;
             }
         }
@@ -282,11 +293,13 @@ impl Actor {
                 self.acks += 1;
                 self.passwords = vec![new];
                 self.old_password = Some(old);
+                self.other_sessions_ended(Life::Dead);
             }
             Some(reply) => self.violate("the password was not changed", Some(&reply)),
             None => {
                 // The session may have got a new cookie that never came.
                 self.passwords.push(new);
+                self.other_sessions_ended(Life::Doubtful);
                 self.session = Life::Doubtful;
                 let number = self.session_number;
                 self.codes.retain(|code| code.session != number);

@@ -19,8 +19,9 @@ const ID: &str = "R-15";
 const PEOPLE: usize = 8;
 /// Enough that they keep up the pace while some of them wait for a password to be checked.
 const CALLERS: u32 = 512;
-/// Sign-ins offered for each that can be checked.
-const TIMES: f64 = 20.0;
+/// Sign-ins offered for each that can be checked; the short version, of an unoptimized build, leaves
+/// the machine some air.
+const TIMES: [f64; 2] = [8.0, 20.0];
 /// The memory of one hash.
 const HASH: u64 = 19_456 * 1024;
 
@@ -44,7 +45,8 @@ pub async fn run(report: &mut Report) {
     let base = p99(&going.exchanges(), &["introspect", "refresh"]);
     let resident = server.resident();
 
-    let flood = Flood::start(&place, capacity.max(5.0) * TIMES);
+    let times = report.pick(TIMES[0], TIMES[1]);
+    let flood = Flood::start(&place, capacity.max(5.0) * times);
     let length = report.pick(Duration::from_secs(6), Duration::from_mins(5));
     let most = watch_memory(&server, length).await;
     let offered = flood.stop().await;
@@ -52,9 +54,10 @@ pub async fn run(report: &mut Report) {
     going.stop(&mut load).await;
     look(report, &offered, &during, base);
     report.fact(ID, "logins that can be checked a second", format!("{capacity:.0}"));
-    let enough = offered.rate >= capacity * TIMES * 0.9;
+    let enough = offered.rate >= capacity * times * 0.9;
     let figure = format!("{:.0}", offered.rate);
-    report.timed(ID, "logins offered a second", figure, "20 times as many, less 10 %", enough);
+    let bound = format!("{times:.0} times as many, less 10 %");
+    report.timed(ID, "logins offered a second", figure, &bound, enough);
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let bound = (resident + cores * HASH) * 11 / 10;
     let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
@@ -241,9 +244,12 @@ fn look(report: &mut Report, offered: &Offered, during: &[Exchange], base: Durat
     report.fact(ID, "p99 of tokens without the flood", ms(base));
     let bound = Duration::from_millis(50).min((base * 2).max(Duration::from_millis(10)));
     report.within(ID, "p99 of tokens in the flood", tokens, bound);
-    let failed = during.iter().filter(|one| one.status != 200).count();
+    let failed: Vec<_> = during.iter().filter(|one| one.status != 200).collect();
     let what = format!("token requests that failed, of {}", during.len());
-    report.must(ID, &what, failed, "0", failed == 0);
+    for one in &failed {
+        eprintln!("  {ID} {} {} after {}", one.kind, one.status, ms(one.took));
+    }
+    report.must(ID, &what, failed.len(), "0", failed.is_empty());
     let admitted = |status: u16| status == 303 || status == 422;
     let (let_in, turned_away): (Vec<&Exchange>, Vec<&Exchange>) =
         offered.log.iter().partition(|one| admitted(one.status));

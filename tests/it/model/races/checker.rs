@@ -12,10 +12,10 @@ pub struct Record<O, S> {
 }
 
 /// The state after an order that explains `history`, if there is any. `apply` does the operation of
-/// this number to a state and says what must be seen.
+/// this number to a state and says what must be seen; `named` are those that later ones refer to.
 pub fn explain<W, O, S>(
     begin: &W,
-    history: &[Record<O, S>],
+    (history, named): (&[Record<O, S>], &[usize]),
     apply: &impl Fn(&mut W, usize, &O) -> S,
 ) -> Option<W>
 where
@@ -24,12 +24,12 @@ where
     S: PartialEq,
 {
     assert!(history.len() <= 64, "a race of so many cannot be explained in a lifetime");
-    search(begin, history, &mut vec![false; history.len()], apply)
+    search(begin, (history, named), &mut vec![false; history.len()], apply)
 }
 
 fn search<W, O, S>(
     world: &W,
-    history: &[Record<O, S>],
+    (history, named): (&[Record<O, S>], &[usize]),
     done: &mut Vec<bool>,
     apply: &impl Fn(&mut W, usize, &O) -> S,
 ) -> Option<W>
@@ -49,10 +49,12 @@ where
     candidates.sort_by_key(|at| history[*at].to);
     for (nth, at) in candidates.iter().enumerate() {
         let record = &history[*at];
-        // Of two that are alike in all but their end, the one that ended first is as good.
+        // Of two that are alike in all but their end, the one that ended first is as good, unless
+        // what one of them brought is looked at later.
         let twin = candidates[..nth].iter().any(|other| {
+            let named = named.contains(at) || named.contains(other);
             let other = &history[*other];
-            other.operation == record.operation && other.seen == record.seen
+            !named && other.operation == record.operation && other.seen == record.seen
         });
         if twin {
             continue;
@@ -62,7 +64,7 @@ where
             continue;
         }
         done[*at] = true;
-        if let Some(end) = search(&next, history, done, apply) {
+        if let Some(end) = search(&next, (history, named), done, apply) {
             return Some(end);
         }
         done[*at] = false;
@@ -88,14 +90,22 @@ fn an_order_is_found_where_there_is_one_and_only_there() {
     // Two writes at once: whichever was last is read.
     for last in [1, 2] {
         let history = [write(1, 0, 5), write(2, 1, 4), read(last, 6, 7)];
-        assert_eq!(explain(&0, &history, &register), Some(last));
+        assert_eq!(explain(&0, (&history, &[]), &register), Some(last));
     }
     // One after the other: only the second.
     let history = [write(1, 0, 1), write(2, 2, 3), read(1, 4, 5)];
-    assert_eq!(explain(&0, &history, &register), None);
+    assert_eq!(explain(&0, (&history, &[]), &register), None);
     // During a write the old and the new may be read, but not the old after the new.
     let history = [write(1, 0, 9), read(0, 1, 2), read(1, 3, 4)];
-    assert_eq!(explain(&0, &history, &register), Some(1));
+    assert_eq!(explain(&0, (&history, &[]), &register), Some(1));
     let history = [write(1, 0, 9), read(1, 1, 2), read(0, 3, 4)];
-    assert_eq!(explain(&0, &history, &register), None);
+    assert_eq!(explain(&0, (&history, &[]), &register), None);
+    // Two that are alike and are told apart later: the one that ended first may have come last.
+    let alike = [read(0, 0, 2), read(0, 1, 3), record((true, 0), 0, 4, 5)];
+    let later = |world: &mut u32, at: usize, what: &(bool, u32)| {
+        *world = if what.0 { *world } else { u32::try_from(at).expect("few") };
+        if what.0 { *world } else { 0 }
+    };
+    assert_eq!(explain(&0, (&alike, &[0, 1]), &later), Some(0));
+    assert_eq!(explain(&0, (&alike, &[]), &later), None);
 }

@@ -98,7 +98,8 @@ impl Track {
         let apply = |state: &mut State, number: usize, operation: &Operation| {
             state.apply(number, operation)
         };
-        let Some(end) = explain(&begin, &history, &apply) else {
+        let named: Vec<_> = history.iter().filter_map(|one| one.operation.refers_to()).collect();
+        let Some(end) = explain(&begin, (&history, &named), &apply) else {
             let lines: Vec<_> = history.iter().map(|one| format!("    {one:?}\n")).collect();
             panic!("no order explains what was seen:\n{}", lines.concat());
         };

@@ -81,6 +81,16 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// The operation whose outcome this one looks at.
+    pub fn refers_to(&self) -> Option<usize> {
+        match self {
+            Self::IsGood { of } | Self::ExchangeOf { of } => Some(*of),
+            _ => None,
+        }
+    }
+}
+
 /// What came of it, as somebody outside sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
