@@ -217,7 +217,8 @@ fn by_people(world: &mut World, operation: Operation) -> Seen {
             let Some(who) = world.who(seat) else { return Seen::Refused };
             // What is typed is the password from before the race.
             let right = world.people[who].password < new;
-            match world.prove(seat, right, Code::None, true) {
+            let known = world.is_fresh(seat);
+            match world.prove(seat, right, Code::None, known) {
                 Proven::Yes(auth_time, mfa) => {
                     world.change_password(seat, new, end_applications, (auth_time, mfa));
                 }
