@@ -74,7 +74,7 @@ pub const KEYS: &[Key] = &[
     key("rate_limits.recovery_per_hour", "Requests for a new password an address (IPv6: a /64) and hour; beyond that as above."),
     key("rate_limits.authorize_per_minute", "Authorization requests an address (IPv6: a /64) and minute; beyond that as above."),
     key("rate_limits.forms_per_minute", "Other forms that people send (consent, sign-out, account) an address (IPv6: a /64) and minute; beyond that as above."),
-    key("rate_limits.token_per_minute", "Token requests a client and minute; of a client that proves nothing (public) for each address (IPv6: a /64) apart."),
+    key("rate_limits.token_per_minute", "Token requests a client and minute, over all nodes; of a client that proves nothing (public) for each address (IPv6: a /64) and node apart."),
     key("rate_limits.unproven_per_minute", "Requests of public clients, and of programs whose proof is wrong, an address (IPv6: a /64) and minute."),
     key("registration.clients", "Who may register clients over HTTP: \"off\", \"token\" or \"open\"."),
     key("registration.users", "Whether people may register themselves."),

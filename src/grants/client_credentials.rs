@@ -1,4 +1,5 @@
-//! RFC 6749 §4.4: a client acts in its own name. Nothing is written.
+//! RFC 6749 §4.4: a client acts in its own name. Nothing of it is written; the limit
+//! of token requests writes now and then (`identity::client_requests`).
 
 use crate::grants::Entitlement;
 use crate::protocol::code_grant;

@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod blocked;
 pub mod browsers;
 pub mod client_failures;
+pub mod client_requests;
 pub mod clients;
 pub mod confirm;
 pub mod email;

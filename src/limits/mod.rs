@@ -1,8 +1,9 @@
-//! How often a client may ask at the endpoints for programs: counted on each node, in memory of
+//! How often a client may ask at the endpoints for programs: what a node knows of it, in memory of
 //! bounded size, by the injected clock. The meters of the pages' limits are here as well.
 
 pub mod closed;
 pub mod gate;
+pub mod leases;
 pub mod meter;
 
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::RateLimits;
 use crate::secret::Random;
 use closed::Closed;
+use leases::Leases;
 use meter::{Meter, Time, per_minute};
 
 /// Who sends a token request, as far as that is proven.
@@ -28,10 +30,13 @@ pub enum Sender<'a> {
 #[derive(Debug)]
 pub struct ProgramLimits {
     enabled: bool,
-    requests: Meter<Time>,
+    clock: Clock,
+    public: Meter<Time>,
     unproven: Meter<Time>,
     /// From where clients are not listened to, having sent too many wrong secrets.
     pub closed: Closed,
+    /// What this node has taken of the limits that clients have over all nodes.
+    pub leases: Leases,
 }
 
 impl ProgramLimits {
@@ -41,23 +46,21 @@ impl ProgramLimits {
         let time = Time::new(clock);
         Self {
             enabled: config.enabled,
-            requests: per_minute(config.token_per_minute, &time, random),
+            clock: clock.clone(),
+            public: per_minute(config.token_per_minute, &time, random),
             unproven: per_minute(config.unproven_per_minute, &time, random),
             closed: Closed::new(random),
+            leases: Leases::new(random),
         }
     }
 
-    /// Counts a token request; else when to come back.
-    pub fn request(&self, sender: Sender<'_>) -> Result<(), Duration> {
+    /// Counts a token request of a client that proves nothing, from this address; else when to come
+    /// back.
+    pub fn public(&self, client_id: &str, address: IpAddr) -> Result<(), Duration> {
         if !self.enabled {
             return Ok(());
         }
-        match sender {
-            Sender::Proven(client_id) => self.requests.take(&[client_id.as_bytes()]),
-            Sender::Public(client_id, address) => {
-                self.requests.take(&[client_id.as_bytes(), address.to_string().as_bytes()])
-            }
-        }
+        self.public.take(&[client_id.as_bytes(), address.to_string().as_bytes()])
     }
 
     /// Counts a request from this address that proves nothing, or whose proof is wrong; else when to
@@ -71,16 +74,17 @@ impl ProgramLimits {
 
     /// Forgets who has not asked for a while.
     pub fn tidy(&self) {
-        self.requests.tidy();
+        self.public.tidy();
         self.unproven.tidy();
+        self.leases.tidy(self.clock.now());
     }
 
     /// How many callers are remembered in each of the memories.
     #[must_use]
     pub fn remembered(&self) -> Vec<usize> {
-        let meters = [self.requests.remembered(), self.unproven.remembered()];
+        let meters = [self.public.remembered(), self.unproven.remembered()];
         let counts = meters.into_iter().flat_map(|(seen, counted)| [seen, counted]);
-        counts.chain([self.closed.remembered()]).collect()
+        counts.chain([self.closed.remembered(), self.leases.remembered()]).collect()
     }
 }
 

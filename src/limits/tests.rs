@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use futures_util::FutureExt;
+
 use super::gate::MOST;
 use super::*;
 use crate::clock::Timestamp;
@@ -16,27 +18,60 @@ fn limits(token_per_minute: u32) -> (ProgramLimits, Clock) {
 }
 
 #[test]
-fn a_client_has_its_requests_a_minute() {
-    let (limits, clock) = limits(60);
-    for request in 0..60 {
-        assert_eq!(limits.request(Sender::Proven("web")), Ok(()), "request {request}");
+fn a_lease_grows_with_what_a_client_asks_and_no_further() {
+    let mut now = Timestamp::from_seconds(1_800_000_000);
+    let mut lease = leases::Lease::default();
+    let mut taken = Vec::new();
+    // Ten a second for a minute, of six hundred a minute.
+    for _ in 0..600 {
+        if let leases::Known::Take(many) = lease.use_up(600, now) {
+            taken.push(many);
+            lease.taken(many, now);
+        }
+        now = now + Duration::from_millis(100);
     }
-    let refused = limits.request(Sender::Proven("web"));
-    assert!(refused.is_err_and(|later| later <= Duration::from_secs(1)));
-    assert_eq!(limits.request(Sender::Proven("other")), Ok(()));
-    clock.advance(Duration::from_secs(1));
-    assert_eq!(limits.request(Sender::Proven("web")), Ok(()));
+    assert_eq!(taken[..6], [1, 2, 4, 8, 16, 30]);
+    assert!(taken[6..].iter().all(|many| *many == 30), "{taken:?}");
+    // One in five seconds: what it takes in ten seconds is enough.
+    taken.clear();
+    for _ in 0..20 {
+        if let leases::Known::Take(many) = lease.use_up(600, now) {
+            taken.push(many);
+            lease.taken(many, now);
+        }
+        now = now + Duration::from_secs(5);
+    }
+    assert!(taken[2..].iter().all(|many| *many <= 2), "{taken:?}");
+}
+
+#[test]
+fn what_is_spent_is_not_asked_for_again() {
+    let (limits, clock) = limits(60);
+    let mut lease = leases::Lease::default();
+    drop(limits.leases.of("web"));
+    let now = clock.now();
+    lease.spent(Duration::from_secs(1), now);
+    let again = |lease: &mut leases::Lease, after| lease.use_up(60, now + after);
+    assert_eq!(again(&mut lease, Duration::ZERO), leases::Known::Beyond(Duration::from_secs(1)));
+    assert_eq!(again(&mut lease, Duration::from_secs(1)), leases::Known::Take(1));
+    // A clock that is set back by a day makes nobody wait for one.
+    lease.spent(Duration::from_secs(1), now + Duration::from_hours(24));
+    assert_eq!(again(&mut lease, Duration::ZERO), leases::Known::Take(1));
+    assert_eq!(limits.leases.remembered(), 1);
+    clock.advance(Duration::from_hours(25));
+    limits.tidy();
+    assert_eq!(limits.leases.remembered(), 0);
 }
 
 #[test]
 fn what_an_address_asks_in_the_name_of_a_public_client_counts_there_alone() {
     let (limits, _) = limits(60);
     for _ in 0..60 {
-        assert_eq!(limits.request(Sender::Public("spa", HERE)), Ok(()));
+        assert_eq!(limits.public("spa", HERE), Ok(()));
     }
-    assert!(limits.request(Sender::Public("spa", HERE)).is_err());
-    assert_eq!(limits.request(Sender::Public("spa", THERE)), Ok(()));
-    assert_eq!(limits.request(Sender::Public("native", HERE)), Ok(()));
+    assert!(limits.public("spa", HERE).is_err());
+    assert_eq!(limits.public("spa", THERE), Ok(()));
+    assert_eq!(limits.public("native", HERE), Ok(()));
 }
 
 #[test]
@@ -47,7 +82,7 @@ fn a_clock_that_is_set_back_shuts_nobody_out() {
             at.fetch_add(away, std::sync::atomic::Ordering::SeqCst);
         }
         for _ in 0..10 {
-            assert_eq!(limits.request(Sender::Proven("web")), Ok(()), "{away}");
+            assert_eq!(limits.public("web", HERE), Ok(()), "{away}");
         }
     }
 }
@@ -101,4 +136,17 @@ fn a_crowd_fills_the_memory_up_to_its_bound_and_shuts_nobody_out_who_is_there() 
     }
     limits.tidy();
     assert!(limits.remembered().iter().sum::<usize>() <= 2, "{:?}", limits.remembered());
+}
+
+#[tokio::test]
+async fn who_waited_for_one_that_found_no_database_does_not_try_again() {
+    let (limits, _) = limits(60);
+    let shared = limits.leases.of("web");
+    let first = shared.turn().await.expect("nobody was before");
+    let mut waiting = Box::pin(shared.turn());
+    assert!((&mut waiting).now_or_never().is_none(), "one at a time");
+    shared.failed();
+    drop(first);
+    assert!(waiting.await.is_none());
+    assert!(shared.turn().await.is_some(), "who comes later tries");
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::grants;
+use crate::identity::client_requests;
 use crate::limits::Sender;
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::protocol::client::AuthMethod;
@@ -26,7 +27,7 @@ pub(super) async fn post(
         AuthMethod::None => Sender::Public(id, ClientAddress(address).rate_limit_key()),
         _ => Sender::Proven(id),
     };
-    app.limits.request(sender).map_err(OAuthError::too_many)?;
+    client_requests::admit(&app, sender).await?.map_err(OAuthError::too_many)?;
     let address = address.to_canonical().to_string();
     let answer = grants::redeem(&app, &caller.client, &caller.parameters, &address).await?;
     let unkept = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];

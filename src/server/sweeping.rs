@@ -14,9 +14,9 @@ use crate::identity::two_factor::ENROLMENT_TTL;
 use crate::server::background::Background;
 use crate::store::events::{self, Event};
 use crate::store::{
-    authorization_requests, authorizations, client_failures, devices, enrolments, failure_counts,
-    kept_forms, links, pending_sign_ins, queue, revoked_tokens, sessions, sign_ins, throttle,
-    used_assertions,
+    authorization_requests, authorizations, client_failures, client_requests, devices, enrolments,
+    failure_counts, kept_forms, links, pending_sign_ins, queue, revoked_tokens, sessions, sign_ins,
+    throttle, used_assertions,
 };
 use crate::web::session::DEVICE_TTL;
 
@@ -37,6 +37,9 @@ const DAY: Duration = Duration::from_hours(24);
 const UNKNOWN_KEPT: Duration = Duration::from_hours(24);
 /// How long wrong secrets of a client are counted: their window and the pause after it.
 const CLIENT_FAILURES_KEPT: Duration = Duration::from_mins(3);
+/// How long token requests of a client are counted past the time that they fill: another node's clock
+/// may be behind.
+const CLIENT_REQUESTS_KEPT: Duration = Duration::from_mins(5);
 /// Counts that are kept of tries at names that nobody has: some 40 MB.
 const MOST_UNKNOWN: i64 = 200_000;
 /// How often keys are looked at: another node may have made, retired or replaced one.
@@ -129,6 +132,7 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     until_done!(app, revoked_tokens::sweep, now - REMEMBERED);
     until_done!(app, used_assertions::sweep, now - REMEMBERED);
     until_done!(app, client_failures::sweep, now - CLIENT_FAILURES_KEPT);
+    until_done!(app, client_requests::sweep, now - CLIENT_REQUESTS_KEPT);
     until_done!(app, authorizations::sweep, now - KEPT);
     until_done!(app, sessions::sweep, now - KEPT);
     // A day after the last try at them: names that nobody has.

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod backup_codes;
 pub mod block_mails;
 pub mod client_failures;
+pub mod client_requests;
 pub mod clients;
 pub mod consents;
 pub mod credentials;

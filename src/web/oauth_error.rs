@@ -1,6 +1,8 @@
 //! How a refusal becomes the JSON that a relying party reads (RFC 6749 §5.2): the counterpart of `error.rs`
 //! for programs.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -34,10 +36,15 @@ impl IntoResponse for OAuthError {
         let body = ErrorBody { error: self.code.name(), error_description: &self.description };
         let mut response = (status, Json(body)).into_response();
         if let Some(later) = self.retry_after {
-            insert_retry_after(&mut response, later.as_secs().max(1));
+            insert_retry_after(&mut response, whole_seconds(later));
         } else if self.code == ErrorCode::TemporarilyUnavailable {
             insert_retry_after(&mut response, 5);
         }
         response
     }
+}
+
+/// Seconds until it makes sense to come back: rather one more than one too few.
+fn whole_seconds(later: Duration) -> u64 {
+    (later.as_secs() + u64::from(later.subsec_nanos() > 0)).max(1)
 }

@@ -240,3 +240,73 @@ async fn a_client_has_its_token_requests_a_minute() {
     stage.latchkey.pass_seconds(12);
     stage.token(&stage.web, &form).await.refuses(400, "invalid_grant");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_has_no_more_token_requests_with_more_nodes_or_after_a_restart() {
+    let url = crate::support::database::postgres_url().await;
+    let mut latchkey = Latchkey::start_with(|config| {
+        config.database.url = url;
+        config.rate_limits.token_per_minute = 100;
+    })
+    .await;
+    let web = latchkey.client(clients::web()).await;
+    let second = latchkey.another_node().await;
+    let form = [("grant_type", "authorization_code"), ("code", "nothing")];
+    let mut let_in = 0;
+    for number in 0..120 {
+        let node = [&latchkey, &second][number % 2];
+        let answer = node.endpoints.post(paths::TOKEN, &web.credentials(), &form).await;
+        let_in += u32::from(answer.status == StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(let_in, 100, "over both nodes");
+    for node in [&latchkey, &second] {
+        program_turned_away(&node.endpoints.post(paths::TOKEN, &web.credentials(), &form).await);
+    }
+    latchkey.restart().await;
+    let ask = async || latchkey.endpoints.post(paths::TOKEN, &web.credentials(), &form).await;
+    program_turned_away(&ask().await);
+    latchkey.pass_seconds(1);
+    ask().await.refuses(400, "invalid_grant");
+    program_turned_away(&ask().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_token_requests_get_what_there_is_and_cost_few_writes() {
+    let latchkey = Latchkey::start_with(|config| config.rate_limits.token_per_minute = 100).await;
+    let web = latchkey.client(clients::web()).await;
+    let form = [("grant_type", "authorization_code"), ("code", "nothing")];
+    let before = latchkey.app.store.counters().commits;
+    let asked = (0..150).map(|_| async {
+        let answer = latchkey.endpoints.post(paths::TOKEN, &web.credentials(), &form).await;
+        answer.status == StatusCode::BAD_REQUEST
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    assert_eq!(answers.into_iter().filter(|let_in| *let_in).count(), 100);
+    let writes = latchkey.app.store.counters().commits - before;
+    // Of a hundred one, two and four are taken at first, then five at once; then there are none. The
+    // clockwork may write meanwhile.
+    assert!(writes <= 50, "{writes}");
+}
+
+#[tokio::test]
+async fn s_113_a_forged_address_counts_for_nobody_else() {
+    let latchkey = Latchkey::start_with(|config| {
+        config.rate_limits = latchkey::config::RateLimits::default();
+    })
+    .await;
+    let alice = latchkey.alice().await;
+    // Whoever says each time that they are somebody else is the same caller to us …
+    let looked_at = until_turned_away(async |number| {
+        let mut browser = browser_from(&latchkey, &format!("198.51.100.{number}"));
+        guess(&mut browser, &format!("person{number}")).await
+    })
+    .await;
+    assert!((20..40).contains(&looked_at), "{looked_at} were looked at");
+    // … and is written down as what they are.
+    let mut db = latchkey.app.store.read().await.expect("a connection");
+    let start = (latchkey::clock::Timestamp::from_millis(0), "");
+    let events = latchkey::store::events::list_after(&mut db, start, 1000).await.expect("events");
+    let addresses: Vec<_> = events.iter().filter_map(|event| event.address.as_deref()).collect();
+    assert!(!addresses.is_empty() && addresses.iter().all(|one| *one == "127.0.0.1"));
+    drop((db, alice));
+}

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use latchkey::clock::Clock;
 use latchkey::config::RateLimits;
+use latchkey::limits::ProgramLimits;
 use latchkey::limits::gate::MOST;
-use latchkey::limits::{ProgramLimits, Sender};
 use latchkey::secret::Random;
 use latchkey::web::rate_limit::{AddressLimits, Class};
 
@@ -32,7 +32,8 @@ fn a_million_callers_are_remembered_within_64_mib() {
         for class in classes {
             let _ = pages.take(class, address);
         }
-        let _ = programs.request(Sender::Public("spa", address));
+        let _ = programs.public("spa", address);
+        let _ = programs.leases.of(&format!("client {number}"));
         let _ = programs.unproven(address);
         callers += classes.len() + 2;
     }

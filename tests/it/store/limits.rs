@@ -1,6 +1,9 @@
 //! What is counted of those who try too often, and what is kept of what strangers ask for.
 
+use std::time::Duration;
+
 use latchkey::store::client_failures::{self, Bounds};
+use latchkey::store::client_requests::{self, Share};
 use latchkey::store::queue::{self, Job};
 use latchkey::store::throttle;
 use latchkey::store::{Db, Store, StoreError, block_mails};
@@ -26,6 +29,18 @@ async fn fail(store: &Store, address: &str, now: i64) -> bool {
     write(store, async |db| client_failures::count(db, pair, bounds, at(now)).await)
         .await
         .is_some_and(|until| until > at(now))
+}
+
+/// Takes up to so many of sixty token requests a minute; none where there are none for now.
+async fn take(store: &Store, wanted: u32, now: i64) -> u32 {
+    let take = async |db: &mut Db| client_requests::take(db, "printer", wanted, 60, at(now)).await;
+    match write(store, take).await {
+        Share::Taken(many) => many,
+        Share::Spent(wait) => {
+            assert!(!wait.is_zero() && wait <= Duration::from_secs(1), "{wait:?}");
+            0
+        }
+    }
 }
 
 async fn closed(store: &Store, now: i64) -> Vec<String> {
@@ -72,6 +87,29 @@ on_both_engines! {
         }
         let sweep = async |db: &mut Db| client_failures::sweep(db, at(200), 50).await;
         assert_eq!(write(&db, sweep).await, 1);
+    }
+
+    async fn a_client_has_so_many_token_requests_a_minute(db: TestDatabase) {
+        assert_eq!(take(&db, 25, 1000).await, 25);
+        assert_eq!(take(&db, 40, 1000).await, 35, "what is left");
+        assert_eq!(take(&db, 1, 1000).await, 0);
+        assert_eq!(take(&db, 5, 1003).await, 3, "one more each second");
+        assert_eq!(take(&db, 100, 1000 + 3 + 2 * MINUTE).await, 60, "never more than there are");
+        // A clock that was a day ahead and is set right again shuts nobody out.
+        assert_eq!(take(&db, 1, 1000 + DAY).await, 1);
+        assert_eq!(take(&db, 60, 1300).await, 60);
+        assert_eq!(take(&db, 1, 1300).await, 0);
+        let sweep = async |db: &mut Db| client_requests::sweep(db, at(1300 + MINUTE), 50).await;
+        assert_eq!(write(&db, sweep).await, 0, "it still says something");
+        let sweep = async |db: &mut Db| client_requests::sweep(db, at(1301 + MINUTE), 50).await;
+        assert_eq!(write(&db, sweep).await, 1);
+    }
+
+    async fn of_racing_nodes_none_gets_more_than_there_is(db: TestDatabase) {
+        let racing = (0..40).map(|number| take(&db, number % 4 + 1, 1000));
+        let taken: u32 = futures_util::future::join_all(racing).await.into_iter().sum();
+        // Who is overtaken between two statements may get nothing although there was something.
+        assert!((50..=60).contains(&taken), "{taken}");
     }
 
     async fn wrong_secrets_that_are_far_apart_close_nothing(db: TestDatabase) {

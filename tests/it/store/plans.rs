@@ -76,6 +76,9 @@ const HOT: &[&str] = &[
      ORDER BY closed_until DESC LIMIT 50",
     "DELETE FROM client_failures WHERE (client_id, address) IN \
      (SELECT client_id, address FROM client_failures WHERE last_at < 1 LIMIT 100)",
+    "SELECT filled_until FROM client_requests WHERE client_id = 'x'",
+    "DELETE FROM client_requests WHERE client_id IN \
+     (SELECT client_id FROM client_requests WHERE filled_until < 1 LIMIT 100)",
     "SELECT * FROM links WHERE token_hash = 'x' AND purpose = 'y' AND used_at IS NULL",
     "SELECT COUNT(*) FROM links WHERE user_id = 'x' AND purpose = 'y' AND created_at > 1",
     "SELECT id FROM pending_authorizations WHERE source = 'x' AND finished_at IS NULL \
