@@ -23,12 +23,12 @@ const MAX_READERS: usize = 16;
 
 /// No mmap: an I/O error would come as a signal that kills the process, not as an error.
 const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; \
-    PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON";
+    PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON";
 /// A COMMIT returns when the data is on the disk. The log shrinks again after a burst. It goes into
 /// the database by [`Sqlite::checkpoint`]; only where that is not called, or comes too late, does it
 /// in a COMMIT, which is then a slow one.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; \
-    PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
+    PRAGMA synchronous = FULL; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY; \
     PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8192";
 /// From how many bytes on the log is worth a checkpoint: a thousand pages of 4 KiB.
 const LONG_LOG: u64 = 4 << 20;
