@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::app::App;
-use crate::grants::access_token;
+use crate::grants::access_token::{self, AccessToken};
 use crate::grants::refresh_token::RefreshToken;
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::protocol::error::OAuthError;
@@ -27,9 +27,7 @@ pub(super) async fn post(
         if token.client_id != caller.client.id {
             return Err(not_yours());
         }
-        let mut db = app.store.write().await?;
-        revoked_tokens::insert(&mut db, &token.token_id, token.expires_at).await?;
-        db.commit().await?;
+        revoke_access_token(&app, &token).await?;
     }
     // What we never issued is as dead as can be (RFC 7009 §2.2).
     Ok(StatusCode::OK)
@@ -37,6 +35,27 @@ pub(super) async fn post(
 
 fn not_yours() -> OAuthError {
     OAuthError::invalid_request("the token was not issued to this client")
+}
+
+async fn revoke_access_token(app: &App, token: &AccessToken) -> Result<(), OAuthError> {
+    let mut db = app.store.write().await?;
+    let authorization = match &token.authorization {
+        Some((id, _)) => authorizations::find(&mut db, id).await?,
+        None => None,
+    };
+    if revoked_tokens::insert(&mut db, &token.token_id, token.expires_at).await? {
+        let (user, session) = authorization.map(|found| (found.user_id, found.session_id)).unzip();
+        let event = Event {
+            user_id: user,
+            client_id: Some(token.client_id.clone()),
+            session_id: session,
+            details: json!({ "access_token": token.token_id }),
+            ..app.event("token_revoked")
+        };
+        events::record(&mut db, &event).await?;
+    }
+    db.commit().await?;
+    Ok(())
 }
 
 async fn revoke_refresh_token(

@@ -5,8 +5,12 @@ use crate::clock::Timestamp;
 
 use super::{Db, StoreError, revisions};
 
-/// Kills one token; keep it until the token would have expired.
-pub async fn insert(db: &mut Db, token_id: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+/// Kills one token; keep it until the token would have expired. `false` when it was dead before.
+pub async fn insert(
+    db: &mut Db,
+    token_id: &str,
+    expires_at: Timestamp,
+) -> Result<bool, StoreError> {
     revisions::lock(db).await?;
     let done = sqlx::query(
         "INSERT INTO revoked_tokens (token_id, expires_at) VALUES ($1, $2) \
@@ -16,8 +20,7 @@ pub async fn insert(db: &mut Db, token_id: &str, expires_at: Timestamp) -> Resul
     .bind(expires_at)
     .execute(&mut *db)
     .await?;
-    revisions::bump_if(db, done.rows_affected()).await?;
-    Ok(())
+    revisions::bump_if(db, done.rows_affected()).await
 }
 
 /// Kills all tokens of one generation of an authorization.
