@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::identity::confirm::source;
-use crate::identity::lockout;
 use crate::identity::sessions::{self, Proof, Whereabouts};
+use crate::identity::{lockout, logout_notices};
 use crate::notices::{self, Notice};
 use crate::store::credentials::{self, PasswordCredential};
 use crate::store::events::{self, Event};
@@ -80,7 +79,7 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
     let open = open.iter().filter(|one| one.is_live(now) && one.id != session.id).count();
     sessions::end_all(app, &mut db, &user.id, Some(&session.id), REASON).await?;
     let applications =
-        if change.end_applications { end_applications(&mut db, &user.id, now).await? } else { 0 };
+        if change.end_applications { end_applications(app, &mut db, &user.id).await? } else { 0 };
     let credential =
         PasswordCredential { user_id: user.id.clone(), hash: change.new_hash, set_at: now };
     if !credentials::change(&mut db, change.old_hash, &credential).await? {
@@ -111,12 +110,14 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
 }
 
 /// Ends every application of a person, also those that ask for no consent; says how many.
-async fn end_applications(db: &mut Db, user_id: &str, now: Timestamp) -> Result<u64, StoreError> {
+async fn end_applications(app: &App, db: &mut Db, user_id: &str) -> Result<u64, StoreError> {
+    let now = app.clock.now();
     let mut clients = BTreeSet::from_iter(applications::holders(db, user_id, now).await?);
     for (consent, _) in consents::list(db, user_id).await? {
         consents::revoke(db, &consent.id, user_id, REASON, now).await?;
         clients.insert(consent.client_id);
     }
     authorizations::revoke_for_user(db, user_id, REASON, now).await?;
+    logout_notices::enqueue_revoked(app, db, user_id, now).await?;
     Ok(u64::try_from(clients.len()).unwrap_or(u64::MAX))
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::acts::Act;
-use crate::identity::sessions;
+use crate::identity::{logout_notices, sessions};
 use crate::notices::{self, Notice, Source};
 use crate::store::events::Event;
 use crate::store::{Db, StoreError, acting, authorizations, consents, events, removals, users};
@@ -119,5 +119,6 @@ async fn end_everything(
     for (consent, _) in consents::list(db, user_id).await? {
         consents::revoke(db, &consent.id, user_id, REASON, now).await?;
     }
+    logout_notices::enqueue_revoked(app, db, user_id, now).await?;
     Ok(())
 }

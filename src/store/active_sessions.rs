@@ -95,15 +95,18 @@ pub async fn visits_ended(
     Ok(visits)
 }
 
-/// Which clients a person was at, in sessions whose authorizations were revoked at that instant.
+/// Which clients a person was at, in sessions whose authorizations were revoked at that instant
+/// without ending themselves: those that ended are told of by [`visits_ended`].
 pub async fn visits_revoked(
     db: &mut Db,
     user_id: &str,
     revoked_at: Timestamp,
 ) -> Result<Vec<Visit>, StoreError> {
     let visits = sqlx::query_as(
-        "SELECT DISTINCT session_id, client_id FROM authorizations \
-         WHERE user_id = $1 AND revoked_at = $2 AND redeemed_at IS NOT NULL",
+        "SELECT DISTINCT a.session_id, a.client_id FROM authorizations a \
+         LEFT JOIN browser_sessions s ON s.id = a.session_id \
+         WHERE a.user_id = $1 AND a.revoked_at = $2 AND a.redeemed_at IS NOT NULL \
+         AND (s.ended_at IS NULL OR s.ended_at <> $2)",
     )
     .bind(user_id)
     .bind(revoked_at)

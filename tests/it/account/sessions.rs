@@ -15,6 +15,7 @@ use crate::support::Latchkey;
 use crate::support::browser::Browser;
 use crate::support::clients;
 use crate::support::flow::{sign_in, totp};
+use crate::support::happenings::disconnect;
 use crate::support::page::Page;
 use crate::support::stage::{Ask, Stage, walk_on};
 
@@ -354,6 +355,43 @@ async fn applications_that_want_to_know_are_told_once_for_each_session() {
     let mut db = stage.latchkey.app.store.write().await.unwrap();
     let (far, none) = (Timestamp::from_millis(i64::MAX), queue::sweep);
     assert_eq!(none(&mut db, far, 100).await.unwrap(), 0, "it was swept");
+}
+
+#[tokio::test]
+async fn applications_that_lose_their_access_are_told_once_as_well() {
+    let latchkey = Latchkey::start_with(|config| config.login.max_failures = 100).await;
+    let mut stage = Stage::on(latchkey).await;
+    let mut metadata = clients::other();
+    metadata["backchannel_logout_uri"] = json!("https://other.example/out");
+    let calendar = stage.latchkey.client(metadata).await;
+    let mut phone = phone_of(&stage).await;
+    let ask = Ask::of(&calendar);
+    // Disconnected by itself, and with all others.
+    stage.grant(&ask).await;
+    stage.latchkey.pass_seconds(1);
+    disconnect(&mut stage.browser, "Calendar").await;
+    let told = notices(&stage.latchkey).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    stage.grant(&ask).await;
+    stage.latchkey.pass_seconds(1);
+    let page = stage.browser.open(paths::ACCOUNT_APPLICATIONS_REVOKE_ALL).await;
+    stage.browser.submit(&page, "Revoke all").await.page();
+    assert_eq!(notices(&stage.latchkey).await.len(), 1);
+    // With a new password: one for the browser that is put out, one for the one that stays.
+    stage.grant(&ask).await;
+    assert_eq!(walk_on_code(&mut phone, &stage, &ask).await, 200);
+    stage.latchkey.pass_seconds(1);
+    let page = stage.browser.open(paths::ACCOUNT_PASSWORD).await;
+    let new = "w1nter-Kettle-Falls%7";
+    let page = page.fill("password", &stage.alice.password).fill("new_password", new);
+    let page = page.fill("new_password_again", new).tick("end_applications");
+    stage.browser.submit(&page, "Change password").await.page();
+    let mut told: Vec<_> =
+        notices(&stage.latchkey).await.into_iter().map(|one| one.session_id).collect();
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(notices(&stage.latchkey).await, [], "each once");
 }
 
 /// Signs in to an application and redeems the code; the status of the answer.
