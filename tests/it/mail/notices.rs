@@ -31,9 +31,9 @@ fn all<'a>(url: &'a str, reasons: &'a [String]) -> Vec<(Notice<'a>, &'static str
         (Notice::PasswordChanged { by_support: false }, "password was changed", "If not, somebody"),
         (Notice::PasswordChanged { by_support: true }, "password was changed", "Support set a new"),
         (Notice::Recovery { url }, "Choose a new", "works once, for 30 minutes"),
-        (Notice::TwoFactorOn, "sign-in is on", "backup codes"),
-        (Notice::TwoFactorOff { by_support: false }, "sign-in is off", "was removed"),
-        (Notice::TwoFactorOff { by_support: true }, "sign-in is off", "Support removed"),
+        (Notice::TwoFactorOn, "Two-factor is on", "backup codes"),
+        (Notice::TwoFactorOff { by_support: false }, "Two-factor is off", "was removed"),
+        (Notice::TwoFactorOff { by_support: true }, "Two-factor is off", "Support removed"),
         (Notice::AuthenticatorAdded { name: HOSTILE }, "app was added", "can now give codes"),
         (Notice::AuthenticatorRemoved { name: HOSTILE }, "app was removed", "no longer gives"),
         (Notice::BackupCodeUsed { left: 7 }, "code was used", "You have 7 left."),
@@ -86,9 +86,10 @@ fn check(latchkey: &Latchkey, mail: &Mail) {
     let page = Html::parse_document(html);
     let count = |selector: &str| page.select(&Selector::parse(selector).expect("css")).count();
     assert_eq!((count("h1"), count("title"), count("html[lang]")), (1, 1, 1), "{html}");
-    let remote = "img, script, link, iframe, style, video, form, b";
+    let remote = "img, script, link, iframe, video, form, b";
     assert_eq!(count(remote), 0, "nothing is loaded, nothing runs: {html}");
-    assert!(!html.contains("url(") && !html.contains("<b>"), "{html}");
+    let fetched = ["url(", "@import", "src=", "@font-face", "background="];
+    assert!(fetched.iter().all(|word| !html.contains(word)) && !html.contains("<b>"), "{html}");
     let title: String = page
         .select(&Selector::parse("title").expect("css"))
         .flat_map(|title| title.text())
@@ -203,7 +204,7 @@ async fn what_support_does_is_told_without_where_from() {
         latchkey.mails_to(&alice.email).await.into_iter().map(|mail| mail.subject).collect();
     subjects.sort();
     let told = [
-        "Two-step sign-in is off",
+        "Two-factor is off",
         "Your Latchkey account is locked",
         "Your Latchkey account is unlocked",
         "Your Latchkey password was changed",
