@@ -79,13 +79,18 @@ const BLOCKED: &str = "/account/history?show=blocked";
 /// Where it came from, in words, with what is not known left out.
 fn origin(from: &Origin) -> Option<String> {
     let Origin { device, place, address } = from;
-    let place = place.as_ref().map(|place| match place.as_str() {
-        NEARBY => place.clone(),
-        guess => format!("{guess} (approximate)"),
-    });
+    let place = place.as_deref().map(guessed);
     let parts = [device.clone(), place, address.clone()];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// A place, with a word on how sure it is.
+fn guessed(place: &str) -> String {
+    match place {
+        NEARBY => place.to_owned(),
+        guess => format!("{guess} (approximate)"),
+    }
 }
 
 /// A sentence about what was unusual, and where.
@@ -120,7 +125,7 @@ fn strangers_words(one: &Strangers) -> (String, String) {
     };
     match &one.unfamiliar {
         Some(all) if all.count == one.count => {
-            let place = &all.place;
+            let place = guessed(&all.place);
             let title = format!(
                 "{count} failed attempts from {place}, where you have not signed in before. Was it \
                  you?"
@@ -128,7 +133,7 @@ fn strangers_words(one: &Strangers) -> (String, String) {
             (title, last)
         }
         Some(some) => {
-            let (few, place) = (counted(some.count), &some.place);
+            let (few, place) = (counted(some.count), guessed(&some.place));
             let came = if some.count == 1 { "came" } else { "of them came" };
             let detail =
                 format!("{few} {came} from {place}, where you have not signed in before. {last}");
@@ -246,6 +251,7 @@ impl AdviceView {
             },
             Advice::MakeBackupCodes => Self {
                 action: "Make them",
+                url: paths::ACCOUNT_BACKUP_CODES,
                 ..simple(
                     "warn",
                     "key",
@@ -255,6 +261,7 @@ impl AdviceView {
             },
             Advice::FewBackupCodes(left) => Self {
                 action: "Make new ones",
+                url: paths::ACCOUNT_BACKUP_CODES,
                 ..simple(
                     "warn",
                     "key",
@@ -277,7 +284,7 @@ impl AdviceView {
             },
             Advice::VerifyEmail => Self {
                 action: "Verify it",
-                url: "/account/profile",
+                url: paths::ACCOUNT_EMAIL,
                 ..simple(
                     "info",
                     "mail",

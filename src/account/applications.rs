@@ -132,9 +132,11 @@ pub(super) async fn get(
 fn done(word: &str) -> Option<&'static str> {
     match word {
         "revoked" => Some(
-            "Access is revoked. The application can do nothing any more, and will have to ask again.",
+            "Access is revoked. The application can do nothing any more until you let it in again.",
         ),
-        "all" => Some("All access is revoked. Each application will have to ask again."),
+        "all" => {
+            Some("All access is revoked. No application can do anything until you let it in again.")
+        }
         _ => None,
     }
 }

@@ -175,6 +175,9 @@ fn who(event: &Event) -> &'static str {
     match &event.actor {
         Some(actor) if Some(actor) == event.user_id.as_ref() => "You",
         Some(_) => "Support",
+        None if event.details.get("via").and_then(Value::as_str) == Some("another person") => {
+            "Somebody else, who signed in there"
+        }
         None if event.client_id.is_none() && event.address.is_some() => {
             "Somebody who was not signed in"
         }

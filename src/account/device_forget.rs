@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::account::sessions::DeviceView;
+use crate::account::sessions::{DeviceView, is_told_by_mail};
 use crate::app::App;
 use crate::identity::sessions::{self, Doer};
 use crate::paths;
@@ -26,6 +26,7 @@ struct DeviceForgetPage {
     #[serde(flatten)]
     shell: Shell,
     back_url: &'static str,
+    told_by_mail: bool,
     device: DeviceView,
 }
 
@@ -44,6 +45,7 @@ pub(super) async fn ask(
     let content = DeviceForgetPage {
         shell: Shell::of(&user),
         back_url: paths::ACCOUNT_SESSIONS,
+        told_by_mail: is_told_by_mail(&user),
         device: DeviceView::of(&app, &device, &here),
     };
     shell::page(&app, &browser, &user, "account/device_forget.html").await?.render(&app, &content)

@@ -27,6 +27,8 @@ struct EmailPage<'a> {
     profile_url: &'static str,
     typed: &'a str,
     error: Option<&'a str>,
+    /// Which form it is about: "again", "verify" or "".
+    pressed: &'a str,
     pending: Option<String>,
 }
 
@@ -52,7 +54,8 @@ pub(super) async fn get(
         "changed" => Some("Your email address is confirmed."),
         _ => press_again(&kept),
     };
-    let shown = Shown { typed: kept.get("email").unwrap_or_default(), error: None, done };
+    let typed = kept.get("email").unwrap_or_default();
+    let shown = Shown { typed, error: None, pressed: "", done };
     show(&app, &browser, &user, shown).await
 }
 
@@ -76,6 +79,7 @@ fn press_again(kept: &Kept) -> Option<&'static str> {
 struct Shown<'a> {
     typed: &'a str,
     error: Option<&'a str>,
+    pressed: &'a str,
     done: Option<&'static str>,
 }
 
@@ -83,7 +87,7 @@ async fn show(
     app: &App,
     browser: &Browser,
     user: &User,
-    Shown { typed, error, done }: Shown<'_>,
+    Shown { typed, error, pressed, done }: Shown<'_>,
 ) -> Result<Response, PageError> {
     let content = EmailPage {
         shell: Shell::of(user).done(done),
@@ -91,6 +95,7 @@ async fn show(
         profile_url: paths::ACCOUNT_PROFILE,
         typed,
         error,
+        pressed,
         pending: email::pending(app, user).await?,
     };
     let mut page = shell::page(app, browser, user, "account/email.html").await?;
@@ -122,7 +127,9 @@ pub(super) async fn post(
         Asked::NoAddress => "This is not an email address. It looks like name@example.com.",
         Asked::TooMany => "Several links were sent within an hour. Wait a while, then try again.",
     };
-    let shown = Shown { typed: &wanted, error: Some(error), done: None };
+    let pressed = form.text("do");
+    let typed = if pressed.is_empty() { wanted.as_str() } else { "" };
+    let shown = Shown { typed, error: Some(error), pressed, done: None };
     show(&app, &form.browser, &who.user, shown).await
 }
 

@@ -20,6 +20,7 @@ use crate::identity::password_change::{self, Change, Changed, Ended};
 use crate::identity::protect;
 use crate::identity::sessions::{Proof, Whereabouts};
 use crate::paths;
+use crate::store::events::Event;
 use crate::store::{consents, credentials, recent_events};
 use crate::web::client_address::ClientAddress;
 use crate::web::error::PageError;
@@ -46,6 +47,8 @@ struct PasswordPage {
     rules: Vec<RuleView>,
     problems: Vec<String>,
     error: Option<String>,
+    /// Which fields are not right: "current", "code", "proof" (either of both) or "again".
+    wrong: &'static str,
     changed: Option<Vec<String>>,
     set: Option<TimeView>,
     applications: usize,
@@ -58,6 +61,7 @@ struct Shown {
     end_applications: bool,
     seen: Option<Vec<Weakness>>,
     refusal: Option<Refusal>,
+    wrong: &'static str,
     changed: Option<Ended>,
 }
 
@@ -89,9 +93,9 @@ async fn just_ended(app: &App, signed_in: &SignedIn) -> Result<Option<Ended>, Pa
     let since = app.clock.now() - TOLD_FOR;
     let mut db = app.store.read().await?;
     let user_id = &signed_in.user.id;
-    let made = recent_events::of_kind(&mut db, user_id, "password_changed", since, 1).await?;
-    let made = made.into_iter().next();
-    let here = made.filter(|one| one.session_id.as_ref() == Some(&signed_in.session.id));
+    let made = recent_events::of_kind(&mut db, user_id, "password_changed", since, 5).await?;
+    let here = |one: &Event| one.session_id.as_ref() == Some(&signed_in.session.id);
+    let here = made.into_iter().find(here);
     Ok(here.map(|one| serde_json::from_value(one.details).unwrap_or_default()))
 }
 
@@ -124,6 +128,7 @@ async fn show(
         rules: rules(&Rules::of(app), shown.seen.as_deref()),
         problems: problems.iter().map(|problem| sentence(*problem)).collect(),
         error: shown.refusal.map(|refusal| refusal.sentence),
+        wrong: shown.wrong,
         changed: shown.changed.map(told),
         set: set.map(|set| TimeView::of(set.set_at, app.clock.now())),
         applications,
@@ -148,8 +153,8 @@ fn told(ended: Ended) -> Vec<String> {
     );
     let applications = count(
         ended.applications,
-        "One application was disconnected and will have to ask again.",
-        "applications were disconnected and will have to ask again.",
+        "One application was disconnected, and can do nothing until you let it in again.",
+        "applications were disconnected, and can do nothing until you let them in again.",
     );
     let trusted = count(
         ended.trusted_browsers,
@@ -178,11 +183,21 @@ pub(super) async fn post(
         } else {
             "This password cannot be used. Nothing was changed."
         };
-        let shown = Shown { refusal: Some(refused(sentence)), seen: Some(problems), ..shown };
+        let wrong = if problems.is_empty() { "again" } else { "" };
+        let refusal = Some(refused(sentence));
+        let shown = Shown { refusal, wrong, seen: Some(problems), ..shown };
         return show(&app, &form.browser, &signed_in, shown).await;
     }
     let whereabouts = whereabouts(&app, &headers, address);
     let code_is_known = is_fresh(&app, &signed_in.session).await?;
+    let owes_code = !code_is_known && confirm::asks_for_code(&app, &signed_in.user.id).await?;
+    if owes_code && form.text("code").trim().is_empty() {
+        // The page was opened when none was owed: nobody typed anything wrong, and nothing counts.
+        let sentence = "It has been a while since you confirmed that it is you, so a code is needed \
+                        as well. Nothing was changed.";
+        let shown = Shown { refusal: Some(refused(sentence)), wrong: "code", ..shown };
+        return show(&app, &form.browser, &signed_in, shown).await;
+    }
     let attempt = Attempt {
         session: &signed_in.session,
         user: &signed_in.user,
@@ -201,18 +216,13 @@ pub(super) async fn post(
                 ),
             }
         }
-        Confirmation::Wrong => {
-            let asked = confirm::asks_for_code(&app, &signed_in.user.id).await? && !code_is_known;
-            if asked {
-                Refusal::wrong(asked)
-            } else {
-                refused("The current password is not right.")
-            }
-        }
+        Confirmation::Wrong if owes_code => Refusal::wrong(true),
+        Confirmation::Wrong => refused("The current password is not right."),
         Confirmation::Closed { until } => Refusal::closed(until, app.clock.now()),
         Confirmation::Busy => return Err(PageError::Busy { retry_after: Duration::from_secs(1) }),
     };
-    show(&app, &form.browser, &signed_in, Shown { refusal: Some(refusal), ..shown }).await
+    let wrong = if owes_code { "proof" } else { "current" };
+    show(&app, &form.browser, &signed_in, Shown { refusal: Some(refusal), wrong, ..shown }).await
 }
 
 fn refused(sentence: &str) -> Refusal {

@@ -10,10 +10,12 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::geoip::UNKNOWN;
+use crate::identity::two_factor;
 use crate::paths;
 use crate::store::active_sessions::{self, Visit};
 use crate::store::devices::{self, Device};
 use crate::store::sessions::BrowserSession;
+use crate::store::users::User;
 use crate::user_agent;
 use crate::web::error::PageError;
 use crate::web::parameters::of_query;
@@ -45,6 +47,7 @@ struct SessionsPage {
     other_count: i64,
     hidden_count: i64,
     end_others_url: &'static str,
+    told_by_mail: bool,
     devices: Vec<DeviceView>,
     hidden_devices: usize,
 }
@@ -129,7 +132,7 @@ impl DeviceView {
     /// `device` as seen by who sits in the session `here`.
     pub(super) fn of(app: &App, device: &Device, here: &BrowserSession) -> Self {
         let now = app.clock.now();
-        let trusted = device.trusted_until.filter(|_| device.is_trusted(now));
+        let trusted = device.trusted_until.filter(|_| two_factor::may_be_trusted(app, device, now));
         Self {
             forget_url: paths::about(paths::ACCOUNT_DEVICE_FORGET, &device.id),
             is_here: here.device_id.as_deref() == Some(&device.id),
@@ -202,10 +205,16 @@ pub(super) async fn get(
         other_count,
         hidden_count,
         end_others_url: paths::ACCOUNT_SESSIONS_END_OTHERS,
+        told_by_mail: is_told_by_mail(&user),
         devices: known.iter().map(|device| DeviceView::of(&app, device, &here)).collect(),
         hidden_devices,
     };
     shell::page(&app, &browser, &user, "account/sessions.html").await?.render(&app, &content)
+}
+
+/// Whether a sign-in from somewhere new is told by mail: there is an address, and the person wants it.
+pub(super) fn is_told_by_mail(user: &User) -> bool {
+    user.email.is_some() && user.sign_in_mails_off_at.is_none()
 }
 
 /// The sentence about what was just done.

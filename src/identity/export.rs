@@ -28,7 +28,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("factor_failures", "(a count of wrong codes, gone with the next right one)"),
     ("factor_tries", "(the same, by browser)"),
     ("block_mails", "(when they were last told of guesses by mail, for a day)"),
-    ("failure_counts", "(a count of what the events tell of attempts to sign in)"),
+    ("failure_counts", "failed_attempts"),
 ];
 
 /// Events are read in portions of this size.
@@ -60,6 +60,7 @@ async fn everything(app: &App, db: &mut Db, user: &User) -> Result<Value, StoreE
         "applications": applications(db, user).await?,
         "authorizations": allowed(&held::authorizations(db, &user.id).await?),
         "links": links(db, user).await?,
+        "failed_attempts": failed_attempts(db, user).await?,
         "events": trail(db, user).await?,
     }))
 }
@@ -118,6 +119,21 @@ async fn two_factor(db: &mut Db, user: &User) -> Result<Value, StoreError> {
         })
         .collect();
     Ok(json!({ "authenticator_apps": apps, "backup_codes": codes }))
+}
+
+/// How often somebody failed to get in, by day and way: the trail keeps the first of each day only.
+async fn failed_attempts(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError> {
+    let counts = held::failures(db, &user.id).await?;
+    let shown = counts.iter().map(|one| {
+        json!({
+            "day": time(Timestamp::from_seconds(one.day.saturating_mul(86_400))),
+            "how": one.bucket,
+            "count": one.failures,
+            "last_at": time(one.last_at),
+            "last_address": one.last_address,
+        })
+    });
+    Ok(shown.collect())
 }
 
 async fn browsers(db: &mut Db, user: &User) -> Result<Vec<Value>, StoreError> {

@@ -26,6 +26,7 @@ use crate::web::steps::{Anew, Entry, Onward, deny, enter, page_of};
 use crate::web::views::ApplicationView;
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 struct LoginPage<'a> {
     action: &'a str,
     request: &'a str,
@@ -37,6 +38,7 @@ struct LoginPage<'a> {
     afresh: bool,
     switch_url: Option<String>,
     remember_offered: bool,
+    remember: bool,
     recover_url: String,
     cancel: bool,
 }
@@ -73,6 +75,7 @@ pub(super) async fn get(
             afresh: present.is_some(),
             note: Anew::read(text("done")).map(Anew::sentence),
             error: None,
+            remember: false,
         },
     )
     .await
@@ -94,6 +97,7 @@ struct Shown<'a> {
     afresh: bool,
     note: Option<&'static str>,
     error: Option<&'a str>,
+    remember: bool,
 }
 
 async fn show(
@@ -117,6 +121,7 @@ async fn show(
         afresh: shown.afresh,
         switch_url: shown.afresh.then(|| format!("{}&switch=1", onward.step(paths::LOGIN))),
         remember_offered: app.config.sessions.remember_enabled && !shown.afresh,
+        remember: shown.remember,
         recover_url: onward.step(paths::RECOVER),
         cancel: onward.pending().is_some(),
     };
@@ -149,6 +154,7 @@ pub(super) async fn post(
         afresh: signed_in.as_ref().is_some_and(|one| one.user.username == form.text("username")),
         note: None,
         error: None,
+        remember: !form.text("remember").is_empty(),
     };
     let outcome = sign_in::sign_in(&app, attempt).await?;
     let error = match &outcome {
@@ -158,7 +164,7 @@ pub(super) async fn post(
                 proof: &Proof::password(app.clock.now()),
                 whereabouts: &whereabouts,
                 before: signed_in.as_ref().map(|signed_in| &signed_in.session),
-                remembered: !form.text("remember").is_empty(),
+                remembered: refused.remember,
                 hash: Some(hash),
                 pending: None,
                 trusts: false,

@@ -24,6 +24,7 @@ use crate::web::steps::{Anew, Entry, Onward, deny, enter, page_of};
 use crate::web::views::{AccountView, ApplicationView};
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 struct TwoFactorPage<'a> {
     action: &'a str,
     request: &'a str,
@@ -35,6 +36,7 @@ struct TwoFactorPage<'a> {
     other_url: Option<String>,
     trust_offered: bool,
     trust_days: u64,
+    trust: bool,
     cancel: bool,
 }
 
@@ -43,6 +45,7 @@ struct TwoFactorPage<'a> {
 struct Shown<'a> {
     backup: bool,
     error: Option<&'a str>,
+    trust: bool,
 }
 
 /// The word in the address and the form that asks for a backup code.
@@ -60,7 +63,7 @@ pub(super) async fn get(
     let onward = Onward::read(&app, &browser, text("request"), text("to")).await?;
     match owing(&app, &headers).await? {
         Some(pending) => {
-            let shown = Shown { backup: text("kind") == BACKUP, error: None };
+            let shown = Shown { backup: text("kind") == BACKUP, ..Shown::default() };
             show(&app, &browser, &onward, &pending, shown).await
         }
         None => Ok(begin_anew(&app, &onward, Anew::Over)),
@@ -104,7 +107,7 @@ async fn show(
     if !has_factor {
         return Ok(see_other(&onward.step(paths::LOGIN_TWO_FACTOR_SET_UP)));
     }
-    let Shown { backup, error } = shown;
+    let Shown { backup, error, trust } = shown;
     let here = onward.step(paths::LOGIN_TWO_FACTOR);
     let other_url = match (backup, codes) {
         (true, _) => Some(here),
@@ -128,6 +131,7 @@ async fn show(
         // A backup code is typed where the phone is not, often at somebody else's computer.
         trust_offered: two_factor::is_offered(app) && !backup,
         trust_days: app.config.login.trust_browser_for.as_secs() / 86_400,
+        trust,
         cancel: onward.pending().is_some(),
     };
     page.render(app, &content)
@@ -174,7 +178,7 @@ pub(super) async fn post(
         SecondFactor::Over => return Ok(begin_anew(&app, &onward, Anew::Over)),
         refused => complaint(&refused, backup),
     };
-    let shown = Shown { backup, error: Some(error) };
+    let shown = Shown { backup, error: Some(error), trust: !form.text("trust").is_empty() };
     show(&app, &form.browser, &onward, &pending, shown).await
 }
 

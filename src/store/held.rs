@@ -4,6 +4,7 @@
 use crate::clock::Timestamp;
 
 use super::devices::Device;
+use super::failure_counts::FailureCount;
 use super::row::record;
 use super::{Db, StoreError};
 
@@ -119,6 +120,13 @@ pub async fn devices(db: &mut Db, user_id: &str) -> Result<Vec<Device>, StoreErr
     let sql = "SELECT id, user_id, token_hash, user_agent, address, first_seen_at, last_seen_at, \
                trusted_until, trusted_at FROM devices WHERE user_id = $1 \
                ORDER BY last_seen_at DESC, id";
+    Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
+}
+
+/// All counts of attempts on a person's account that went wrong, the newest first.
+pub async fn failures(db: &mut Db, user_id: &str) -> Result<Vec<FailureCount>, StoreError> {
+    let sql = "SELECT user_id, day, bucket, failures, last_at, last_address FROM failure_counts \
+               WHERE user_id = $1 ORDER BY day DESC, bucket";
     Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 

@@ -73,25 +73,6 @@ pub async fn find(
     Ok(form)
 }
 
-/// Gives a form of this session back, once.
-pub async fn take(
-    db: &mut Db,
-    id_hash: &str,
-    session_id: &str,
-    now: Timestamp,
-) -> Result<Option<KeptForm>, StoreError> {
-    let form = sqlx::query_as(
-        "DELETE FROM kept_forms WHERE id_hash = $1 AND session_id = $2 AND expires_at > $3 \
-         RETURNING id_hash, session_id, path, sealed_fields, expires_at",
-    )
-    .bind(id_hash)
-    .bind(session_id)
-    .bind(now)
-    .fetch_optional(db)
-    .await?;
-    Ok(form)
-}
-
 /// Deletes at most `limit` forms that expired before `before`.
 pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(

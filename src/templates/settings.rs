@@ -166,6 +166,7 @@ pub const SETTINGS: &[Setting] = &[
     profile("/account/profile/email", ("Email address", "mail change verify confirm contact")),
     profile("/account/profile#phone_number", ("Phone number", "telephone mobile cell contact")),
     profile("/account/profile#birthdate", ("Birthday", "date of birth age")),
+    profile("/account/profile#gender", ("Gender", "sex man woman")),
     profile("/account/profile#picture", ("Picture", "photo avatar image portrait")),
     profile("/account/profile#website", ("Website", "homepage blog link profile page")),
     profile("/account/profile#street_address", ("Address", "street city postal code zip country")),

@@ -94,13 +94,16 @@ fn set_up_pages() -> Vec<Sample> {
         &json!({
             "action": "/account/two-factor/set-up", "saved_action": "/account/two-factor",
             "cancel_url": "/account/two-factor", "replace": false, "more": false,
-            "set_up": set_up(), "codes": null,
+            "others": [], "set_up": set_up(), "codes": null,
         }),
     );
     let wrong = json!({
         "name": "Pixel 9", "error": "The code is right, but your phone’s clock is 4 minutes ahead.",
     });
-    let wrong = json!({ "set_up": with(&set_up(), &wrong), "replace": true, "more": true });
+    let wrong = json!({
+        "set_up": with(&set_up(), &wrong), "replace": true, "more": true,
+        "others": ["Pixel 8", "<b>Tablet</b>"],
+    });
     let saving = json!({ "set_up": null, "codes": codes() });
     let at_sign_in = json!({
         "action": "/login/two-factor/set-up", "request": "r", "to": "", "account": alice(),
@@ -113,7 +116,7 @@ fn set_up_pages() -> Vec<Sample> {
     let (page, sign_in) = ("account/two_factor/set_up.html", "sign_in/two_factor_set_up.html");
     vec![
         sample(page, "first", own.clone()),
-        sample(page, "more", with(&own, &json!({ "more": true }))),
+        sample(page, "more", with(&own, &json!({ "more": true, "others": ["Pixel 8"] }))),
         sample(page, "replace", with(&own, &wrong)),
         sample(page, "codes", with(&own, &saving)),
         sample(sign_in, "asked", at_sign_in.clone()),

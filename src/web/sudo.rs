@@ -188,8 +188,8 @@ impl FromRequestParts<Arc<App>> for Kept {
             return Ok(Self::default());
         };
         let here = parts.uri.path();
-        let taken = take(app, &signed_in.session, &id).await?;
-        Ok(taken.filter(|(path, _)| path == here).map(|(_, kept)| kept).unwrap_or_default())
+        let kept = find(app, &signed_in.session, &id).await?;
+        Ok(kept.filter(|(path, _)| path == here).map(|(_, kept)| kept).unwrap_or_default())
     }
 }
 
@@ -217,16 +217,17 @@ pub fn back_to(path: &str, id: &str) -> String {
     format!("{path}?{FIELD}={id}")
 }
 
-async fn take(
+/// It stays until it is over: a phone that needs its memory loads the page once more when its person
+/// comes back from the authenticator app.
+async fn find(
     app: &App,
     session: &BrowserSession,
     id: &str,
 ) -> Result<Option<(String, Kept)>, PageError> {
     let id_hash = sha256(id);
-    let mut db = app.store.write().await?;
-    let taken = kept_forms::take(&mut db, &id_hash, &session.id, app.clock.now()).await?;
-    db.commit().await?;
-    let Some(form) = taken else { return Ok(None) };
+    let mut db = app.store.read().await?;
+    let found = kept_forms::find(&mut db, &id_hash, &session.id, app.clock.now()).await?;
+    let Some(form) = found else { return Ok(None) };
     let fields = app.master.open_sealed(PURPOSE, &place_of(&id_hash), &form.sealed_fields)?;
     let fields = serde_json::from_slice(&fields).map_err(|error| PageError::Fault(error.into()))?;
     Ok(Some((form.path, Kept(fields))))

@@ -111,7 +111,7 @@ pub(super) async fn get(
         )
     };
     apps.retain(|one| one.confirmed_at.is_some());
-    trusted.retain(|device| device.is_trusted(now));
+    trusted.retain(|device| two_factor::may_be_trusted(&app, device, now));
     let here: Vec<_> = devices_of(&app, &headers).iter().map(|token| sha256(token)).collect();
     let content = Overview {
         shell: Shell::of(&user).done(what_was_done(&uri)),
@@ -147,8 +147,14 @@ pub(super) async fn post(
 fn what_was_done(uri: &Uri) -> Option<&'static str> {
     let query = of_query(uri).ok()?;
     match query.once("done").ok().flatten()? {
-        "added" => Some("The authenticator app was added. Its codes work from now on."),
-        "replaced" => Some("The new authenticator app took the place of the old one."),
+        "added" => Some(
+            "The authenticator app was added. Its codes work from now on, and browsers that you trusted are \
+             asked for one again.",
+        ),
+        "replaced" => Some(
+            "The new authenticator app took the place of what there was. Browsers that you trusted are \
+             asked for a code again.",
+        ),
         "removed" => Some(
             "The authenticator app was removed. Its codes no longer work, and every browser will be \
              asked for a code at its next sign-in.",

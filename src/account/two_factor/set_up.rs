@@ -33,6 +33,8 @@ struct SetUpPage {
     replace: bool,
     /// Whether there is another one already.
     more: bool,
+    /// What those that it takes the place of are called.
+    others: Vec<String>,
     set_up: Option<SetUpView>,
     codes: Option<CodesView>,
 }
@@ -46,6 +48,7 @@ impl SetUpPage {
             cancel_url: paths::ACCOUNT_TWO_FACTOR,
             replace,
             more: false,
+            others: Vec::new(),
             set_up: None,
             codes: None,
         }
@@ -86,15 +89,17 @@ async fn show(
     let Some(enrolment) = two_factor::begin(app, user, within, place).await? else {
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     };
-    let more = {
+    let others: Vec<_> = {
         let mut db = app.store.read().await?;
-        credentials::has_second_factor(&mut db, &user.id).await?
+        let apps = credentials::list_totp(&mut db, &user.id).await?;
+        apps.into_iter().filter(|one| one.confirmed_at.is_some()).map(|one| one.name).collect()
     };
+    let more = !others.is_empty();
     let set_up = SetUpView::of(app, user, &enrolment, (typed.name, typed.error))?;
     let page = shell::page(app, browser, user, "account/two_factor/set_up.html").await?;
     let page = page.status(set_up.status());
     let replace = typed.replace && more;
-    let content = SetUpPage { more, set_up: Some(set_up), ..SetUpPage::of(user, replace) };
+    let content = SetUpPage { more, others, set_up: Some(set_up), ..SetUpPage::of(user, replace) };
     page.render(app, &content)
 }
 

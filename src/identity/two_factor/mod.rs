@@ -21,7 +21,7 @@ pub use policy::is_required;
 pub use removal::{Removed, remove_one, reset, turn_off};
 pub use seed::{SEED, digits, seed_place};
 pub use tries::are_codes_blocked;
-pub use trust::{distrust_all, distrust_one, is_offered, skips_code, trust};
+pub use trust::{distrust_all, distrust_one, is_offered, may_be_trusted, skips_code, trust};
 
 use crate::app::App;
 use crate::identity::sessions::Whereabouts;

@@ -54,19 +54,26 @@ pub async fn skips_code(
     }
 }
 
+/// Whether the time of a browser's trust is not over, by the day that was promised and by the rules
+/// of today.
+#[must_use]
+pub fn may_be_trusted(app: &App, device: &Device, now: Timestamp) -> bool {
+    let longest = *app.config.login.trust_browser_for;
+    device.is_trusted(now) && device.trusted_at.is_some_and(|at| now < at + longest)
+}
+
 /// A trust is as young as it must be: it ends when its time is over or the operator's rules got
 /// shorter, and with every change of the password or of the authenticator apps after it.
 async fn counts(app: &App, db: &mut Db, device: &Device) -> Result<bool, StoreError> {
     let now = app.clock.now();
-    let Some(trusted_at) = device.trusted_at.filter(|_| device.is_trusted(now)) else {
+    let Some(trusted_at) = device.trusted_at.filter(|_| may_be_trusted(app, device, now)) else {
         return Ok(false);
     };
     let password = credentials::find(db, &device.user_id).await?;
     let apps = credentials::list_totp(db, &device.user_id).await?;
     let mut confirmed: Vec<Timestamp> = apps.iter().filter_map(|one| one.confirmed_at).collect();
     confirmed.extend(password.as_ref().map(|password| password.set_at));
-    Ok(now < trusted_at + *app.config.login.trust_browser_for
-        && password.is_some()
+    Ok(password.is_some()
         && apps.iter().any(|one| one.confirmed_at.is_some())
         && confirmed.iter().all(|changed_at| *changed_at <= trusted_at))
 }

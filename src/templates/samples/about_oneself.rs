@@ -58,7 +58,7 @@ fn profile() -> Vec<Sample> {
 fn email() -> Vec<Sample> {
     let usual = shell(&json!({
         "action": "/account/profile/email", "profile_url": "/account/profile", "typed": "",
-        "error": null, "pending": null,
+        "error": null, "pressed": "", "pending": null,
     }));
     let busy = json!({
         "pending": "new@example.com", "typed": "al ice@x", "error": "This is not an address.",

@@ -95,7 +95,7 @@ fn sign_in() -> Vec<Sample> {
     let login = json!({
         "action": "/login", "request": "", "to": "", "username": "", "note": null, "error": null,
         "application": null, "afresh": false, "switch_url": null, "remember_offered": true,
-        "cancel": false, "recover_url": "/recover?to=/account/security",
+        "remember": false, "cancel": false, "recover_url": "/recover?to=/account/security",
     });
     let asked = with(&login, &json!({ "application": printer(), "request": "r", "cancel": true }));
     let wrong = json!({
@@ -115,7 +115,7 @@ fn sign_in() -> Vec<Sample> {
         "action": "/login/two-factor", "request": "r", "to": "", "account": alice(),
         "application": printer(), "error": null, "backup": false,
         "other_url": "/login/two-factor?kind=backup", "trust_offered": true, "trust_days": 30,
-        "cancel": true,
+        "trust": false, "cancel": true,
     });
     let backup = json!({
         "backup": true, "error": "That code has been used before. Try another one.",

@@ -108,7 +108,7 @@ fn password() -> Vec<Sample> {
     let page = json!({
         "action": "/account/password", "check_url": "/account/password/check", "asks_for_code": false, "problems": [],
         "recover_url": "/recover?to=/account/password",
-        "error": null, "changed": null, "set": moment("2 months ago"), "applications": 2,
+        "error": null, "wrong": "", "changed": null, "set": moment("2 months ago"), "applications": 2,
         "end_applications": false,
         "rules": [
             rule("length", "8 to 128 characters", Value::Null),
@@ -127,7 +127,7 @@ fn password() -> Vec<Sample> {
             rule("kinds", "Letters, digits and special characters", json!(false)),
         ],
     });
-    let wrong = json!({ "error": "The current password is not right.", "applications": 0 });
+    let wrong = json!({ "error": "The current password is not right.", "wrong": "current", "applications": 0 });
     let changed = json!({
         "changed": ["2 other browsers were signed out.", "One application was disconnected."],
     });

@@ -50,15 +50,14 @@ pub(super) fn all() -> Vec<Sample> {
     let others = json!({
         "sessions": [here, session(&phone, &used), session(&tablet, &json!({})), unknown],
         "other_count": 3, "hidden_count": 0, "hidden_devices": 0,
-        "end_others_url": "/account/sessions/end-others",
+        "end_others_url": "/account/sessions/end-others", "told_by_mail": true,
         "devices": [
             device(&laptop, &json!({ "is_here": true, "trusted_until": moment("just now") })),
             device(&phone, &json!({})), device(&nobody_knows(), &json!({})),
         ],
     });
     let usual = with(&shell, &others);
-    let alone =
-        json!({ "account": nameless(), "sessions": [here], "other_count": 0, "devices": [] });
+    let alone = json!({ "account": nameless(), "sessions": [here], "other_count": 0, "devices": [], "told_by_mail": false });
     let many = json!({
         "other_count": 999, "hidden_count": 900, "hidden_devices": 12,
         "done": "That browser is signed out.",
@@ -81,7 +80,7 @@ pub(super) fn all() -> Vec<Sample> {
     samples.push(Sample { case: "one other", ..asked(Value::Null, 1) });
     samples.push(Sample { case: "none", ..asked(Value::Null, 0) });
     let forgotten = |device: Value, case| {
-        let more = json!({ "back_url": "/account/sessions", "device": device });
+        let more = json!({ "back_url": "/account/sessions", "told_by_mail": case == "trusted", "device": device });
         sample("account/device_forget.html", case, with(&shell, &more))
     };
     let trusted = json!({ "is_here": true, "trusted_until": moment("just now") });

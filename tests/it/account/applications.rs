@@ -156,7 +156,8 @@ async fn the_last_use_is_told_and_costs_no_write_a_request() {
         let written = stage.latchkey.app.store.counters().commits - commits;
         grant = crate::support::stage::Grant::read(&answer);
         // The clock of the person's own session moves on, too: proof and visit are not one.
-        assert!(written <= 2, "{written} commits for a refresh");
+        // The first request after a pause takes of the client's limit besides.
+        assert!(written <= 3, "{written} commits for a refresh");
         assert_eq!(last(&mut stage).await, format!("2026-03-02T{shown}Z"));
     }
 }

@@ -153,7 +153,7 @@ async fn failures_are_told_by_their_place_until_they_are_recognized() {
     strangers(&scene, "failed", 3).await;
     scene.latchkey.pass(Duration::from_hours(24));
     scene.browser = scene.signed_in(&password).await;
-    let title = "3 failed attempts from Brazil, where you have not signed in before. Was it you?";
+    let title = "3 failed attempts from Brazil (approximate), where you have not signed in before. Was it you?";
     let page = overview(&mut scene).await;
     assert!(page.says(title) && page.says(BRAZIL) && page.says("1 day ago"), "{page}");
     assert_eq!(page.link("Look at them").query(), Some("show=unusual"));

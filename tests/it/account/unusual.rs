@@ -177,7 +177,7 @@ async fn what_fails_elsewhere_is_judged_when_it_is_shown() {
     let file = journey.browser.submit(&page, "CSV for spreadsheets").await.page();
     assert_eq!(file.body.matches("New country; New browser or device").count(), 3);
     let overview = journey.browser.open(paths::ACCOUNT_SECURITY).await;
-    let question = "3 failed attempts from São Paulo, Brazil, where you have not signed in before. \
+    let question = "3 failed attempts from São Paulo, Brazil (approximate), where you have not signed in before. \
                     Was it you?";
     assert!(overview.says(question) && overview.says("1 day ago"), "{overview}");
     assert_eq!(overview.link("Look at them").query(), Some("show=unusual"));

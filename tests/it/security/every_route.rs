@@ -229,6 +229,15 @@ async fn s_093_s_094_no_form_of_any_address_counts_without_its_token_and_origin(
             let (seen, _) = stand.send("POST", url, &body, &headers).await;
             assert_eq!(seen.status, 403, "{pattern} from {foreign:?}");
         }
+        // All is right but that it is no form (S-095).
+        for kind in ["text/plain", "application/json", "multipart/form-data; boundary=b"] {
+            let mut request = stand.http.post(url.clone()).header("content-type", kind);
+            for (name, value) in ours {
+                request = request.header(*name, *value);
+            }
+            let answer = request.body(body.clone()).send().await.expect("an answer");
+            assert_eq!(answer.status(), 415, "{pattern} as {kind}");
+        }
         // Twice the same token is not better than none.
         let (seen, _) = stand.send("POST", url, &format!("{body}&csrf={good}"), ours).await;
         assert!(seen.status.is_client_error(), "{pattern} with two tokens: {seen:?}");
