@@ -58,8 +58,12 @@ impl Place {
             ("LATCHKEY_DATABASE__URL", self.database.clone()),
             ("LATCHKEY_KEYS__DIRECTORY", within("keys")),
             ("LATCHKEY_MAIL__TRANSPORT", format!("file://{}", within("outbox"))),
-            // Limits would be all that is measured.
-            ("LATCHKEY_RATE_LIMITS__ENABLED", "false".into()),
+            // Limits count, but must not be all that is measured.
+            ("LATCHKEY_RATE_LIMITS__LOGIN_PER_MINUTE", "1000000".into()),
+            ("LATCHKEY_RATE_LIMITS__AUTHORIZE_PER_MINUTE", "1000000".into()),
+            ("LATCHKEY_RATE_LIMITS__FORMS_PER_MINUTE", "1000000".into()),
+            ("LATCHKEY_RATE_LIMITS__TOKEN_PER_MINUTE", "100000000".into()),
+            ("LATCHKEY_RATE_LIMITS__UNPROVEN_PER_MINUTE", "1000000".into()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()

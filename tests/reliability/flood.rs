@@ -27,10 +27,7 @@ const HASH: u64 = 19_456 * 1024;
 
 pub async fn run(report: &mut Report) {
     let (mut place, cast) = Place::new();
-    place.set("LATCHKEY_RATE_LIMITS__ENABLED", "true");
     place.set("LATCHKEY_RATE_LIMITS__LOGIN_PER_MINUTE", "20");
-    place.set("LATCHKEY_RATE_LIMITS__TOKEN_PER_MINUTE", "10000000");
-    place.set("LATCHKEY_RATE_LIMITS__UNPROVEN_PER_MINUTE", "10000000");
     place.set("LATCHKEY_SERVER__TRUSTED_PROXIES", "[\"127.0.0.0/8\", \"::1/128\"]");
     let mut load = Load::new(&place, cast, PEOPLE);
     let (server, _) = place.serve();

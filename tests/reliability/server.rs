@@ -90,7 +90,11 @@ impl Place {
         place.set("LATCHKEY_DATABASE__URL", &url);
         place.set("LATCHKEY_KEYS__DIRECTORY", &keys);
         place.set("LATCHKEY_MAIL__TRANSPORT", &outbox);
-        place.set("LATCHKEY_RATE_LIMITS__ENABLED", "false");
+        // Limits count as they do everywhere, but are out of reach of what comes from one machine.
+        for name in ["LOGIN", "AUTHORIZE", "FORMS", "TOKEN", "UNPROVEN"] {
+            place.set(&format!("LATCHKEY_RATE_LIMITS__{name}_PER_MINUTE"), "1000000");
+        }
+        place.set("LATCHKEY_RATE_LIMITS__RECOVERY_PER_HOUR", "1000000");
         place.set("LATCHKEY_TOKENS__ACCESS_TTL", "60m");
         place.set("LATCHKEY_TELEMETRY__LOG_LEVEL", "warn");
         place

@@ -15,8 +15,7 @@ const DOWN: &str = "\u{e015}";
 const UP: &str = "\u{e013}";
 
 struct Walk {
-    /// Runs as long as it is held.
-    _latchkey: Latchkey,
+    latchkey: Latchkey,
     alice: TestUser,
     chromium: Chromium,
 }
@@ -24,7 +23,10 @@ struct Walk {
 impl Walk {
     /// Alice, signed in.
     async fn begin(scripts: Scripts) -> Self {
-        let latchkey = Latchkey::start().await;
+        Self::begin_on(scripts, Latchkey::start().await).await
+    }
+
+    async fn begin_on(scripts: Scripts, latchkey: Latchkey) -> Self {
         let alice = latchkey.alice().await;
         let chromium = Chromium::start(scripts).await;
         chromium.visit(&latchkey.at(paths::LOGIN)).await;
@@ -32,7 +34,7 @@ impl Walk {
         chromium.fill("password", &alice.password).await;
         chromium.click("#sign-in").await;
         chromium.sees("Your account").await;
-        Self { _latchkey: latchkey, alice, chromium }
+        Self { latchkey, alice, chromium }
     }
 
     /// The page as it is now: as it must be for everybody.
@@ -82,6 +84,22 @@ async fn from_profile_to_removal(scripts: Scripts) {
     walk.look("Email address").await;
     chromium.click("#cancel-change").await;
     walk.told("The change was canceled. The link that was sent is worth nothing now.").await;
+    let sent = walk.latchkey.mails_to("lis@new.example").await;
+    chromium.visit(&sent[0].link("/account/profile/email/")).await;
+    walk.look("This link does not work").await;
+    chromium.click(".blank a").await;
+    walk.look("Email address").await;
+    chromium.fill("email", "lis@newer.example").await;
+    chromium.click("#send-link").await;
+    assert_eq!(chromium.words("#pending").await, "Waiting for lis@newer.example");
+    let sent = walk.latchkey.mails_to("lis@newer.example").await;
+    chromium.visit(&sent[0].link("/account/profile/email/")).await;
+    walk.look("Confirm this address").await;
+    chromium.click("#confirm-address").await;
+    chromium.words(".note.good").await;
+    walk.look("Email address").await;
+    let old = walk.latchkey.mails_to("alice@people.example").await;
+    assert!(old.iter().any(|mail| mail.says("lis@newer.example")), "the old address is told");
 
     walk.go(paths::ACCOUNT_APPEARANCE, "Appearance").await;
     for choice in ["theme-dark", "color-3", "skin-bordered", "navigation-horizontal", "width-wide"]
@@ -138,6 +156,38 @@ async fn a_person_looks_after_themselves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_looks_after_themselves_without_scripts() {
     from_profile_to_removal(Scripts::Off).await;
+}
+
+/// Where the operator gives no time to think it over.
+async fn removed_at_once(scripts: Scripts) {
+    let latchkey = Latchkey::start_with(|config| {
+        config.account.removal_grace = "0s".parse().expect("a duration");
+    });
+    let walk = Walk::begin_on(scripts, latchkey.await).await;
+    let chromium = &walk.chromium;
+    walk.go(paths::ACCOUNT_DATA, "Your data").await;
+    chromium.click("#remove").await;
+    walk.look("Remove the account").await;
+    chromium.fill("username", &walk.alice.username).await;
+    chromium.click("#remove-account").await;
+    walk.look("Your account is removed").await;
+    chromium.click("#sign-in").await;
+    walk.look("Sign in").await;
+    chromium.fill("username", &walk.alice.username).await;
+    chromium.fill("password", &walk.alice.password).await;
+    chromium.click("#sign-in").await;
+    chromium.words("#problem").await;
+    walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_removed_at_once() {
+    removed_at_once(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_removed_at_once_without_scripts() {
+    removed_at_once(Scripts::Off).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,10 @@
 //! accessible.
 
 mod about_oneself;
+mod applications;
 mod client_page;
+mod corners;
+mod files;
 mod history;
 mod markup;
 mod password;

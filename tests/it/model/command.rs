@@ -143,6 +143,19 @@ pub enum Command {
         who: usize,
         act: Act,
     },
+    /// A new password by a mailed link.
+    Recover {
+        who: usize,
+    },
+    /// An application, or the machine after the last of them, is switched on or off.
+    Switch {
+        client: usize,
+        on: bool,
+    },
+    /// The machine asks for a token in its own name, or revokes its last one.
+    Machine {
+        revoke: bool,
+    },
     /// Wrong passwords, as many as it says; from a browser of nobody's if no seat is named.
     Flood {
         who: usize,

@@ -74,6 +74,7 @@ fn of_tokens() -> impl Strategy<Value = Command> {
             |(back, older, wish, stranger)| Command::Refresh { back, older, wish, stranger }
         ),
         3 => back().prop_map(|back| Command::Look { back }),
+        1 => mostly(&[false, true]).prop_map(|revoke| Command::Machine { revoke }),
         1 => (back(), mostly(&[false, true]))
             .prop_map(|(back, stranger)| Command::RevokeAccess { back, stranger }),
         1 => (back(), mostly(&[false, true]))
@@ -136,6 +137,9 @@ fn from_outside() -> impl Strategy<Value = Command> {
         3 => (0..PEOPLE, act).prop_map(|(who, act)| Command::Support { who, act }),
         1 => (0..PEOPLE, seat, 1..13_usize)
             .prop_map(|(who, seat, tries)| Command::Flood { who, seat, tries }),
+        1 => (0..PEOPLE).prop_map(|who| Command::Recover { who }),
+        1 => (0..=CLIENTS, any_of(&[true, true, false]))
+            .prop_map(|(client, on)| Command::Switch { client, on }),
         1 => Just(Command::Housekeeping),
         6 => waits.prop_map(|seconds| Command::Wait { seconds }),
     ]

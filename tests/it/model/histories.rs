@@ -37,7 +37,7 @@ struct Done {
 }
 
 /// What every run must have come across, or it proved little.
-const REACHED: [&str; 12] = [
+const REACHED: [&str; 15] = [
     "Answer",
     "Consent",
     "Owes",
@@ -50,6 +50,9 @@ const REACHED: [&str; 12] = [
     "(\"refresh\", \"theft\")",
     "\"disconnected\"",
     "\"password changed\"",
+    "\"recovered\"",
+    "(\"switched\", false)",
+    "(\"machine\", true)",
 ];
 
 /// Runs one history from its beginning on a fresh server.

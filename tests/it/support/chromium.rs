@@ -169,6 +169,28 @@ impl Chromium {
         self.client.execute(script, Vec::new()).await.expect("an answer")
     }
 
+    /// Has what is downloaded land in this folder, under a name of its own.
+    pub async fn keep_files_in(&self, folder: &Path) {
+        let behavior = json!({ "behavior": "allow", "downloadPath": folder });
+        let command = DevTools("Browser.setDownloadBehavior", behavior);
+        self.client.issue_cmd(command).await.expect("the browser obeys");
+    }
+
+    /// What the file of this kind holds, as soon as it is there whole; it is taken away.
+    pub async fn file(&self, folder: &Path, kind: &str) -> String {
+        for _ in 0..PATIENCE.as_millis() / 100 {
+            let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+            let mut paths = entries.map(|entry| entry.path());
+            if let Some(path) = paths.find(|path| path.extension().is_some_and(|end| end == kind)) {
+                let held = std::fs::read_to_string(&path).expect("text");
+                std::fs::remove_file(path).expect("it is ours");
+                return held;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no {kind} file came from {}", self.address().await);
+    }
+
     /// Makes the window as wide as a small phone, or as a desk's screen again.
     pub async fn resize(&self, width: u32, height: u32) {
         self.client.set_window_size(width, height).await.expect("another size");

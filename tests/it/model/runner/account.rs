@@ -142,6 +142,31 @@ impl Runner {
         assert_eq!(page.texts("#changed").len(), 1, "{page}");
     }
 
+    /// Somebody who forgot the password chooses a new one by the link that was mailed, in a browser
+    /// that the account does not know.
+    pub async fn recover(&mut self, who: usize) {
+        if self.world.people[who].gone {
+            return;
+        }
+        let link = self.latchkey.recovery_link(&self.users[who]).await;
+        let mut browser = self.latchkey.browser();
+        let worthless = "This link does not work any more";
+        let page = browser.open(&link).await;
+        if self.world.people[who].locked {
+            return assert_eq!(page.heading(), worthless, "{page}");
+        }
+        let number = self.world.people[who].password + 1;
+        let new = self.password(who, number);
+        let page = page.fill("password", &new).fill("repeat", &new);
+        let page = browser.submit(&page, "Set new password").await.page();
+        assert_eq!(page.heading(), "Your new password is set", "{page}");
+        self.ledger.reached("recovered");
+        self.world.recover(who, number);
+        self.ledger.reopened(who);
+        let page = browser.open(&link).await;
+        assert_eq!(page.heading(), worthless, "{page}");
+    }
+
     /// Disconnects one application, or all.
     pub async fn disconnect(&mut self, seat: usize, client: Option<usize>) {
         let Some(list) = self.open(seat, paths::ACCOUNT_APPLICATIONS).await else { return };

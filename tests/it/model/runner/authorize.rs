@@ -52,10 +52,15 @@ impl Runner {
         let at = self.world.now;
         let asked = Asked { client, scope, prompt: how.prompt, max_age: how.max_age, at };
         let ask = self.ask(&asked);
-        if how.prompt != Prompt::None && !self.world.grantable(&asked).is_empty() {
+        let off = self.world.disabled[client];
+        if !off && how.prompt != Prompt::None && !self.world.grantable(&asked).is_empty() {
             self.world.touch(seat);
         }
         let mut arrival = self.browsers[seat].arrive(&ask.address()).await;
+        if off {
+            // Nobody is sent to an application that is switched off.
+            return super::entrance::says(&arrival.page(), 400);
+        }
         let mut decided = None;
         for _ in 0..8 {
             let next = self.world.next(seat, &asked, decided);

@@ -6,6 +6,7 @@ mod authorize;
 mod entrance;
 mod factors;
 mod ledger;
+mod machine;
 pub mod support;
 mod sweep;
 mod tokens;
@@ -86,6 +87,10 @@ pub struct Runner {
     pub rs: TestClient,
     /// Nobody ever let it in.
     pub unknown: TestClient,
+    /// Acts in its own name.
+    pub machine: TestClient,
+    /// By the place of the model's token of the machine.
+    pub machine_access: Vec<String>,
     pub phones: Vec<Option<Phone>>,
     pub backup: Vec<Vec<String>>,
     /// By the place of the model's grant.
@@ -134,6 +139,7 @@ impl Runner {
         let mut unknown = clients::other();
         unknown["client_id"] = "unknown".into();
         let unknown = latchkey.client(unknown).await;
+        let machine = latchkey.client(clients::m2m()).await;
         let browsers = (0..SEATS).map(|_| latchkey.browser()).collect();
         Self {
             world: World::new(START.seconds(), PEOPLE, SEATS, &CAST),
@@ -142,6 +148,8 @@ impl Runner {
             clients,
             rs,
             unknown,
+            machine,
+            machine_access: Vec::new(),
             phones: vec![None; PEOPLE],
             backup: vec![Vec::new(); PEOPLE],
             held: Vec::new(),
@@ -209,6 +217,10 @@ impl Runner {
             Command::PlanRemoval { seat } => self.plan_removal(seat).await,
             Command::Keep { seat } => self.keep_account(seat).await,
             Command::Support { who, act } => self.support(who, act).await,
+            Command::Recover { who } => self.recover(who).await,
+            Command::Switch { client, on } => self.switch(client, on).await,
+            Command::Machine { revoke: false } => self.ask_as_machine().await,
+            Command::Machine { revoke: true } => self.revoke_as_machine().await,
             Command::Flood { who, seat, tries } => self.flood(who, seat, tries).await,
             Command::Housekeeping => self.housekeeping().await,
             Command::Wait { seconds } => {
@@ -232,5 +244,6 @@ fn changes_much(command: &Command) -> bool {
             | Command::Refresh { .. }
             | Command::Keep { .. }
             | Command::Flood { .. }
+            | Command::Machine { .. }
     )
 }

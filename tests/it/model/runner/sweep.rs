@@ -56,6 +56,10 @@ impl Runner {
         self.look_at_all(&tokens).await;
         self.look_at_refresh_tokens(&refresh).await;
         self.look_at_browsers().await;
+        if !self.machine_access.is_empty() {
+            let any = self.roll(u64::try_from(self.machine_access.len()).expect("few"));
+            self.look_at_machine([usize::try_from(any).expect("few")]).await;
+        }
         self.ledger.steps += 1;
     }
 
@@ -69,6 +73,7 @@ impl Runner {
         let tokens: Vec<_> = (0..self.access.len()).collect();
         self.look_at_all(&tokens).await;
         self.look_at_browsers().await;
+        self.look_at_machine(0..self.machine_access.len()).await;
     }
 
     /// Whether looking at this token would tell the server something.
@@ -90,7 +95,7 @@ impl Runner {
     async fn look_at_refresh_tokens(&mut self, refresh: &[(usize, i64)]) {
         for (at, generation) in refresh {
             let grant = &self.world.grants[*at];
-            if self.world.clients[grant.client].public {
+            if self.world.clients[grant.client].public || self.world.disabled[grant.client] {
                 continue;
             }
             let text = &self.held[*at].refresh[generation];

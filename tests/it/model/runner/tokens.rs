@@ -7,7 +7,6 @@ use super::Runner;
 use crate::model::command::Wish;
 use crate::model::world::grants::{Presented, Refreshed};
 use crate::model::world::scopes::Scopes;
-use crate::support::clients::TestClient;
 use crate::support::endpoint::{Answer, Credentials};
 use crate::support::flow::claims_of;
 
@@ -22,8 +21,13 @@ impl Runner {
     }
 
     /// A client that a grant is none of the business of.
-    fn stranger(&self, client: usize) -> TestClient {
-        self.clients[(client + 1) % self.clients.len()].clone()
+    fn stranger(&self, client: usize) -> usize {
+        (client + 1) % self.clients.len()
+    }
+
+    /// How a client proves who it is.
+    fn proof(&self, client: usize) -> Credentials {
+        self.clients[client].credentials()
     }
 
     pub async fn exchange(&mut self, back: usize, how: Presented) {
@@ -37,9 +41,12 @@ impl Runner {
         }
         let by = match how {
             Presented::WrongClient => self.stranger(client),
-            _ => self.clients[client].clone(),
+            _ => client,
         };
-        let answer = self.latchkey.endpoints.post(paths::TOKEN, &by.credentials(), &form).await;
+        let answer = self.latchkey.endpoints.post(paths::TOKEN, &self.proof(by), &form).await;
+        if self.world.disabled[by] {
+            return answer.refuses(401, "invalid_client");
+        }
         let replay = self.world.grants[at].code_used && !self.world.grants[at].revoked;
         let brought = self.world.exchange(at, how);
         self.ledger.reached(("exchange", replay, brought.is_some()));
@@ -74,9 +81,12 @@ impl Runner {
         let words = scope.map(Scopes::text);
         let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", text.as_str())];
         form.extend(words.as_deref().map(|words| ("scope", words)));
-        let by = if stranger { self.stranger(client) } else { self.clients[client].clone() };
-        let answer = self.latchkey.endpoints.post(paths::TOKEN, &by.credentials(), &form).await;
-        if stranger && !self.world.clients[(client + 1) % self.clients.len()].refreshes {
+        let by = if stranger { self.stranger(client) } else { client };
+        let answer = self.latchkey.endpoints.post(paths::TOKEN, &self.proof(by), &form).await;
+        if self.world.disabled[by] {
+            return answer.refuses(401, "invalid_client");
+        }
+        if stranger && !self.world.clients[by].refreshes {
             return answer.refuses(400, "unauthorized_client");
         }
         let old = self.world.grants[at].generation;
@@ -188,9 +198,13 @@ impl Runner {
 
     /// Whether the token was taken as the client's.
     async fn revoke(&self, client: usize, token: &str, stranger: bool) -> bool {
-        let by = if stranger { self.stranger(client) } else { self.clients[client].clone() };
+        let by = if stranger { self.stranger(client) } else { client };
         let form = [("token", token)];
-        let answer = self.latchkey.endpoints.post(paths::REVOKE, &by.credentials(), &form).await;
+        let answer = self.latchkey.endpoints.post(paths::REVOKE, &self.proof(by), &form).await;
+        if self.world.disabled[by] {
+            answer.refuses(401, "invalid_client");
+            return false;
+        }
         if stranger {
             answer.refuses(400, "invalid_request");
         } else {

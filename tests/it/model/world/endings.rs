@@ -104,6 +104,12 @@ impl World {
         self.forget_tries(who);
     }
 
+    /// A new password was chosen by a mailed link: whoever knew the old one is out, and the second
+    /// factor stays.
+    pub fn recover(&mut self, who: usize, new: u32) {
+        self.set_password(who, new);
+    }
+
     /// Support takes the second factor away: everything of the person is signed out.
     pub fn reset_two_factor(&mut self, who: usize) {
         self.end_sessions(who, None);

@@ -7,7 +7,7 @@ use super::scopes::Scopes;
 use super::{DAY, MINUTE, World};
 
 const CODE: i64 = MINUTE;
-const ACCESS: i64 = 10 * MINUTE;
+pub const ACCESS: i64 = 10 * MINUTE;
 const UNUSED: i64 = 14 * DAY;
 /// How long a predecessor gets the same successor again.
 const GRACE: i64 = 10;
@@ -79,6 +79,7 @@ impl World {
         let session_stands = !session.ended && self.now < session.until;
         !person.gone
             && !person.locked
+            && !self.disabled[grant.client]
             && !grant.revoked
             && self.now < grant.until
             && (grant.offline || session_stands)

@@ -8,6 +8,7 @@ pub mod codes;
 pub mod endings;
 pub mod entrance;
 pub mod grants;
+pub mod machine;
 pub mod scopes;
 pub mod tries;
 
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use codes::CodeTries;
 use grants::{Access, Grant};
+use machine::MachineToken;
 use scopes::Scopes;
 use tries::Tries;
 
@@ -38,6 +40,10 @@ pub struct World {
     pub tokens: Vec<Access>,
     /// What a person allows a client.
     pub consents: BTreeMap<(usize, usize), Scopes>,
+    /// Which clients are switched off; after the last of them the machine.
+    pub disabled: Vec<bool>,
+    /// Tokens that the machine has in its own name.
+    pub machine: Vec<MachineToken>,
 }
 
 /// What a client may do.
@@ -125,6 +131,8 @@ impl World {
             grants: Vec::new(),
             tokens: Vec::new(),
             consents: BTreeMap::new(),
+            disabled: vec![false; clients.len() + 1],
+            machine: Vec::new(),
         }
     }
 
