@@ -47,6 +47,9 @@ impl Walk {
 async fn questions_are_answered(scripts: Scripts) {
     let walk = Walk::begin(scripts, Latchkey::start().await).await;
     let chromium = &walk.chromium;
+    walk.sign_in(paths::ACCOUNT_SECURITY).await;
+    walk.look("Your account").await;
+    walk.latchkey.pass_seconds(1);
     let app = &walk.latchkey.app;
     let event = Event {
         user_id: Some(walk.alice.id.clone()),
@@ -58,8 +61,7 @@ async fn questions_are_answered(scripts: Scripts) {
     let mut db = app.store.write().await.expect("a write");
     events::record(&mut db, &event).await.expect("an event");
     db.commit().await.expect("a commit");
-    walk.latchkey.pass_seconds(1);
-    walk.sign_in(paths::ACCOUNT_SECURITY).await;
+    chromium.visit(&walk.latchkey.at(paths::ACCOUNT_SECURITY)).await;
     walk.look("Your account").await;
     let asked = "return Array.from(document.querySelectorAll('[name=which]'), one => one.value)";
     let before = chromium.ask(asked).await;
@@ -70,8 +72,9 @@ async fn questions_are_answered(scripts: Scripts) {
     assert!(!after.to_string().contains(&first), "{first} was answered, but {after} is asked");
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_FIND)).await;
     walk.look("Find a setting").await;
-    chromium.fill("q", "gender").await;
-    chromium.click("main form button").await;
+    chromium.press("#find-page", "gender").await;
+    chromium.click("#find-form button").await;
+    chromium.words("#find-page[value=gender]").await;
     assert_eq!(chromium.words(".links .who-name").await, "Gender");
     walk.look("Find a setting").await;
     chromium.click(".links a").await;

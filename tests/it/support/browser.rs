@@ -222,6 +222,15 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Holds an answer that was fetched around this browser, with its cookies, against what holds for
+    /// all answers.
+    pub fn judge(&self, url: &Url, answer: &reqwest::Response, begun: std::time::Instant) {
+        check_time(url, begun.elapsed());
+        self.oracles.check(url, answer.status(), answer.headers());
+    }
+}
+
 /// The HTTP client under browsers and relying parties: it follows nothing and keeps nothing.
 pub fn http() -> Client {
     let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();

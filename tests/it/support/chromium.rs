@@ -180,11 +180,16 @@ impl Chromium {
     pub async fn file(&self, folder: &Path, kind: &str) -> String {
         for _ in 0..PATIENCE.as_millis() / 100 {
             let entries = std::fs::read_dir(folder).expect("a folder").flatten();
-            let mut paths = entries.map(|entry| entry.path());
-            if let Some(path) = paths.find(|path| path.extension().is_some_and(|end| end == kind)) {
-                let held = std::fs::read_to_string(&path).expect("text");
-                std::fs::remove_file(path).expect("it is ours");
-                return held;
+            let paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+            let is = |path: &Path, kind: &str| path.extension().is_some_and(|end| end == kind);
+            // Its name is taken first, and what comes is written beside it.
+            let comes = paths.iter().any(|path| is(path, "crdownload"));
+            if let Some(path) = paths.iter().find(|path| !comes && is(path, kind)) {
+                let held = std::fs::read_to_string(path).expect("text");
+                if !held.is_empty() {
+                    std::fs::remove_file(path).expect("it is ours");
+                    return held;
+                }
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -238,5 +238,8 @@ pub async fn post_raw(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.send().await.expect("an answer")
+    let began = std::time::Instant::now();
+    let answer = request.send().await.expect("an answer");
+    browser.judge(url, &answer, began);
+    answer
 }
