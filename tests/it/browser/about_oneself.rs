@@ -57,7 +57,7 @@ impl Walk {
 
     /// Waits until the page says so; what was done is told in one place.
     async fn told(&self, sentence: &str) {
-        assert_eq!(self.chromium.words("main > .note.good").await, sentence);
+        self.chromium.says("main > .note.good", sentence).await;
         self.chromium.audit().await;
     }
 }
@@ -80,7 +80,7 @@ async fn from_profile_to_removal(scripts: Scripts) {
     walk.look("Email address").await;
     chromium.fill("email", "lis@new.example").await;
     chromium.click("#send-link").await;
-    assert_eq!(chromium.words("#pending").await, "Waiting for lis@new.example");
+    chromium.says("#pending", "Waiting for lis@new.example").await;
     walk.look("Email address").await;
     chromium.click("#cancel-change").await;
     walk.told("The change was canceled. The link that was sent is worth nothing now.").await;
@@ -91,7 +91,7 @@ async fn from_profile_to_removal(scripts: Scripts) {
     walk.look("Email address").await;
     chromium.fill("email", "lis@newer.example").await;
     chromium.click("#send-link").await;
-    assert_eq!(chromium.words("#pending").await, "Waiting for lis@newer.example");
+    chromium.says("#pending", "Waiting for lis@newer.example").await;
     let sent = walk.latchkey.mails_to("lis@newer.example").await;
     chromium.visit(&sent[0].link("/account/profile/email/")).await;
     walk.look("Confirm this address").await;

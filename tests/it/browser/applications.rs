@@ -26,14 +26,14 @@ async fn from_the_list_to_none(scripts: Scripts) {
     look("Your account").await;
     chromium.click("#applications .panel-head a").await;
     look("Applications").await;
-    assert_eq!(chromium.words("#apps").await, "3 applications");
+    chromium.says("#apps", "3 applications").await;
     chromium.fill("search", "unicorn").await;
     chromium.click(".search button").await;
     chromium.words(".empty a").await;
     look("Applications").await;
     chromium.fill("search", "calen").await;
     chromium.click(".search button").await;
-    assert_eq!(chromium.words(".rows.apps li:only-child .who-name").await, "Calendar");
+    chromium.says(".rows.apps li:only-child .who-name", "Calendar").await;
     look("Applications").await;
     chromium.click(".rows.apps .who-name a").await;
     look("Calendar").await;
@@ -43,7 +43,7 @@ async fn from_the_list_to_none(scripts: Scripts) {
     // From its own page; not at once after all.
     chromium.fill("search", "photo").await;
     chromium.click(".search button").await;
-    chromium.words(".rows.apps li:only-child").await;
+    chromium.says(".rows.apps li:only-child .who-name", "Photo Printer").await;
     chromium.click(".rows.apps .who-name a").await;
     look("Photo Printer").await;
     chromium.click("#revoke").await;
@@ -61,8 +61,8 @@ async fn from_the_list_to_none(scripts: Scripts) {
     chromium.click("#revoke-all").await;
     look("Revoke the access of all applications?").await;
     chromium.click("#revoke button").await;
+    chromium.says(".blank h2", "No application is connected").await;
     look("Applications").await;
-    assert_eq!(chromium.words(".blank h2").await, "No application is connected");
     stage.is_dead_to(&calendar, &dates).await;
     chromium.click(".nav a[href=\"/account/changes\"]").await;
     look("Recent changes").await;

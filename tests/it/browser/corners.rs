@@ -1,5 +1,6 @@
 //! Controls that the longer walks do not come by.
 
+use latchkey::identity::people;
 use latchkey::paths;
 use latchkey::store::events::{self, Event};
 use serde_json::json;
@@ -75,7 +76,7 @@ async fn questions_are_answered(scripts: Scripts) {
     chromium.press("#find-page", "gender").await;
     chromium.click("#find-form button").await;
     chromium.words("#find-page[value=gender]").await;
-    assert_eq!(chromium.words(".links .who-name").await, "Gender");
+    chromium.says(".links .who-name", "Gender").await;
     walk.look("Find a setting").await;
     chromium.click(".links a").await;
     walk.look("Profile").await;
@@ -169,4 +170,58 @@ async fn a_code_is_asked_for_where_it_matters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_asked_for_where_it_matters_without_scripts() {
     codes_are_asked_for(Scripts::Off).await;
+}
+
+/// An account that is locked, a session of somebody else's, a link once more, an account that stays.
+async fn ways_out(scripts: Scripts) {
+    let walk = Walk::begin(scripts, Latchkey::start().await).await;
+    let chromium = &walk.chromium;
+    people::lock(&walk.latchkey.app, "alice", "a test").await.expect("locked");
+    walk.sign_in(paths::ACCOUNT_SECURITY).await;
+    walk.look("This account is locked").await;
+    chromium.click(".actions a, .actions button").await;
+    walk.look("Sign in").await;
+    people::unlock(&walk.latchkey.app, "alice").await.expect("unlocked");
+    let link = walk.latchkey.not_me_link(&walk.alice).await;
+    chromium.visit(&link).await;
+    walk.look("Was this not you?").await;
+    chromium.click("#end").await;
+    walk.look("That session is ended").await;
+
+    walk.sign_in(paths::ACCOUNT_EMAIL).await;
+    walk.look("Email address").await;
+    chromium.fill("email", "lis@new.example").await;
+    chromium.click("#send-link").await;
+    chromium.words("#pending").await;
+    chromium.click("#again").await;
+    for _ in 0..100 {
+        if walk.latchkey.mails_to("lis@new.example").await.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let sent = walk.latchkey.mails_to("lis@new.example").await;
+    assert_eq!(sent.len(), 2, "it was sent once more");
+    walk.look("Email address").await;
+
+    chromium.visit(&walk.latchkey.at(paths::ACCOUNT_REMOVE)).await;
+    walk.look("Remove the account").await;
+    chromium.fill("username", &walk.alice.username).await;
+    chromium.click("#remove-account").await;
+    chromium.words("#keep-account").await;
+    chromium.visit(&walk.latchkey.at(paths::ACCOUNT_REMOVE)).await;
+    walk.look("Remove the account").await;
+    chromium.click("#keep").await;
+    walk.look("Your data").await;
+    walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_a_way_out_of_everything() {
+    ways_out(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_a_way_out_of_everything_without_scripts() {
+    ways_out(Scripts::Off).await;
 }

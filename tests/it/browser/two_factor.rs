@@ -104,6 +104,10 @@ async fn from_set_up_to_a_new_phone(scripts: Scripts) {
     chromium.fill("code", &codes[0]).await;
     chromium.click("#verify").await;
     walk.look("You used a backup code").await;
+    chromium.click("#found").await;
+    walk.look("Your account").await;
+    chromium.click(".advice-do a[href='/account/two-factor/recovered']").await;
+    walk.look("You used a backup code").await;
     chromium.click("#lost").await;
     walk.look("Set up a new phone").await;
     let new = walk.scan().await;

@@ -99,6 +99,20 @@ impl Chromium {
         self.patiently(selector, async |element| element.text().await).await
     }
 
+    /// Waits until the first element that fits `selector` says just this: what stands there before
+    /// may be of the page that is being left.
+    pub async fn says(&self, selector: &str, sentence: &str) {
+        let mut last = String::new();
+        for _ in 0..PATIENCE.as_millis() / 100 {
+            last = self.words(selector).await;
+            if last == sentence {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("expected {sentence:?}, but {} says {last:?}", self.address().await);
+    }
+
     /// Waits until the page has the heading `heading`.
     pub async fn sees(&self, heading: &str) {
         let mut last = String::new();
