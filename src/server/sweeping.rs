@@ -33,8 +33,11 @@ const LEFTOVERS_KEPT: Duration = Duration::from_hours(24);
 /// wrong by a day and is set right again brings nothing back to life.
 const REMEMBERED: Duration = Duration::from_hours(48);
 const DAY: Duration = Duration::from_hours(24);
-/// How long counts stay of tries at names that nobody has.
-const UNKNOWN_KEPT: Duration = Duration::from_hours(24);
+/// How long the days stay in which somebody failed at names that nobody has.
+const UNKNOWN_DAYS_KEPT: Duration = Duration::from_hours(24);
+/// How long tries are counted at names that nobody has, after the last: those at an account count for
+/// ever, and nobody should live to see the difference (S-108).
+pub const UNKNOWN_KEPT: Duration = Duration::from_hours(24 * 365);
 /// How long wrong secrets of a client are counted: their window and the pause after it.
 const CLIENT_FAILURES_KEPT: Duration = Duration::from_mins(3);
 /// How long token requests of a client are counted past the time that they fill: another node's clock
@@ -135,15 +138,14 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     until_done!(app, client_requests::sweep, now - CLIENT_REQUESTS_KEPT);
     until_done!(app, authorizations::sweep, now - KEPT);
     until_done!(app, sessions::sweep, now - KEPT);
-    // A day after the last try at them: names that nobody has.
     until_done!(app, throttle::sweep, now - UNKNOWN_KEPT);
     trim_tries(app).await?;
-    until_done!(app, failure_counts::sweep_unknown, now - UNKNOWN_KEPT);
+    until_done!(app, failure_counts::sweep_unknown, now - UNKNOWN_DAYS_KEPT);
     removal::carry_out(app).await?;
     Ok(())
 }
 
-/// Forgets the oldest tries at names that nobody has where there are more than [`MOST_UNKNOWN`]. In
+/// Forgets the fewest tries at names that nobody has where there are more than [`MOST_UNKNOWN`]. In
 /// between the table grows no faster than passwords are looked at.
 async fn trim_tries(app: &App) -> anyhow::Result<()> {
     let kept = {

@@ -181,8 +181,8 @@ pub async fn break_row(db: &mut Db, subject: &str) -> Result<(), StoreError> {
 }
 
 /// Deletes at most `limit` counts of names that nobody has ([`UNKNOWN`]) whose last try was before
-/// `before`, however many they are: strangers can make such rows without end. Counts of accounts
-/// stay: failures in a row have no end of their own (NIST SP 800-63B-4 §3.2.2).
+/// `before`. Counts of accounts stay: failures in a row have no end of their own (NIST SP 800-63B-4
+/// §3.2.2).
 pub async fn sweep(db: &mut Db, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM throttle WHERE subject IN (SELECT subject FROM throttle \
@@ -201,11 +201,13 @@ pub async fn count_unknown(db: &mut Db) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar(sql).fetch_one(db).await?)
 }
 
-/// Deletes so `many` counts of names that nobody has, the oldest first.
+/// Deletes so `many` counts of names that nobody has: those with the fewest failures first, of these
+/// the oldest. Whoever wants one of `n` failures to be forgotten, to see whether the name is somebody's,
+/// has to fail `n` times at every other name that is kept (S-108).
 pub async fn trim_unknown(db: &mut Db, many: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM throttle WHERE subject IN (SELECT subject FROM throttle \
-         WHERE subject >= '?' AND subject < '@' ORDER BY last_at, subject LIMIT $1)",
+         WHERE subject >= '?' AND subject < '@' ORDER BY in_a_row, last_at LIMIT $1)",
     )
     .bind(many)
     .execute(db)

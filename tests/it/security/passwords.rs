@@ -10,11 +10,11 @@ use reqwest::Url;
 use serde_json::json;
 
 use crate::account::scene::{NEW, SEED, Scene, change, is_changed};
-use crate::support::Latchkey;
 use crate::support::browser::{Browser, http};
 use crate::support::flow::{post_raw, sign_in, sign_in_with, totp};
 use crate::support::people::PASSWORD;
 use crate::support::stage::{Grant, Stage, walk_on};
+use crate::support::{Latchkey, in_haste};
 
 /// Longer than a proof is fresh.
 const STALE: u64 = 301;
@@ -68,7 +68,7 @@ async fn s_116_confirming_and_the_current_password_are_counted_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s_116_no_race_gets_more_tries() {
-    let mut scene = Scene::set().await;
+    let mut scene = Scene::on(Latchkey::start_with(in_haste).await, false).await;
     scene.latchkey.pass_seconds(STALE);
     let page = scene.browser.open(paths::ACCOUNT_CONFIRM).await.fill("password", "wrong");
     let form = page.submission("Confirm");

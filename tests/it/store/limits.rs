@@ -165,7 +165,7 @@ on_both_engines! {
         assert_eq!((kept.failures, kept.in_a_row), (1, 1));
     }
 
-    async fn of_too_many_names_that_nobody_has_the_oldest_are_forgotten(db: TestDatabase) {
+    async fn of_too_many_names_that_nobody_has_the_least_tried_are_forgotten(db: TestDatabase) {
         let bounds = throttle::Bounds {
             failures: 10,
             window_from: at(-MINUTE),
@@ -180,11 +180,28 @@ on_both_engines! {
                 write(&db, take).await;
             }
         }
+        // Somebody wants to know whether the oldest is forgotten.
+        for second in [20, 21] {
+            let take = async |db: &mut Db| {
+                throttle::take(db, "?nobody 0", "", bounds, at(second)).await
+            };
+            write(&db, take).await;
+            let back = async |db: &mut Db| {
+                let sql = "UPDATE throttle SET last_at = 0 WHERE subject = '?nobody 0'";
+                sqlx::query(sql).execute(db).await.map(drop).map_err(StoreError::from)
+            };
+            write(&db, back).await;
+        }
         let count = async |db: &mut Db| throttle::count_unknown(db).await;
         assert_eq!(write(&db, count).await, 10);
         assert_eq!(write(&db, async |db| throttle::trim_unknown(db, 4).await).await, 4);
         assert_eq!(write(&db, count).await, 6);
-        for (name, kept) in [("?nobody 3", false), ("?nobody 4", true), ("0198f0a0-0", true)] {
+        for (name, kept) in [
+            ("?nobody 0", true),
+            ("?nobody 4", false),
+            ("?nobody 5", true),
+            ("0198f0a0-0", true),
+        ] {
             let found = write(&db, async |db| throttle::find(db, name, "").await).await;
             assert_eq!(found.is_some(), kept, "{name}");
         }

@@ -14,7 +14,6 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use latchkey::config::Config;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,7 +26,7 @@ use crate::support::database::sqlite_url;
 use crate::support::people::TestUser;
 use crate::support::phone::Phone;
 use crate::support::stage::Ask;
-use crate::support::{Latchkey, START};
+use crate::support::{Latchkey, START, in_haste};
 pub use entrance::Manner;
 pub use ledger::Ledger;
 
@@ -101,13 +100,6 @@ pub struct Runner {
     /// Draws what is looked at when not all is.
     pub dice: u64,
     _folder: TempDir,
-}
-
-/// Cheap hashes: thousands of sign-ins are not about Argon2id.
-fn in_haste(config: &mut Config) {
-    config.password.argon2_memory_kib = 64;
-    config.password.argon2_iterations = 1;
-    config.password.hash_queue = 1000;
 }
 
 impl Runner {
