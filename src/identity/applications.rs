@@ -113,7 +113,6 @@ pub async fn revoke_all(app: &App, who: Revoker<'_>) -> Result<usize, StoreError
     let now = app.clock.now();
     let mut db = app.store.write().await?;
     acting::begin(&mut db, who.session, now).await?;
-    authorization_requests::withdraw(&mut db, &who.user.id, None, now).await?;
     let reason = "disconnected by the person";
     let clients = consents::revoke_all(&mut db, &who.user.id, reason, now).await?;
     if !clients.is_empty() {

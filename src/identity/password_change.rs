@@ -16,8 +16,7 @@ use crate::store::links::{self, Purpose};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::store::{
-    Db, StoreError, acting, applications, authorizations, consents, devices, pending_sign_ins,
-    sessions as browsers,
+    Db, StoreError, acting, applications, consents, devices, pending_sign_ins, sessions as browsers,
 };
 
 /// What tokens and sessions that end with the old password are told.
@@ -113,11 +112,7 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
 async fn end_applications(app: &App, db: &mut Db, user_id: &str) -> Result<u64, StoreError> {
     let now = app.clock.now();
     let mut clients = BTreeSet::from_iter(applications::holders(db, user_id, now).await?);
-    for (consent, _) in consents::list(db, user_id).await? {
-        consents::revoke(db, &consent.id, user_id, REASON, now).await?;
-        clients.insert(consent.client_id);
-    }
-    authorizations::revoke_for_user(db, user_id, REASON, now).await?;
+    clients.extend(consents::revoke_all(db, user_id, REASON, now).await?);
     logout_notices::enqueue_revoked(app, db, user_id, now).await?;
     Ok(u64::try_from(clients.len()).unwrap_or(u64::MAX))
 }

@@ -8,7 +8,7 @@ use crate::identity::acts::Act;
 use crate::identity::{logout_notices, sessions};
 use crate::notices::{self, Notice, Source};
 use crate::store::events::Event;
-use crate::store::{Db, StoreError, acting, authorizations, consents, events, removals, users};
+use crate::store::{Db, StoreError, acting, consents, events, removals, users};
 
 /// At most so many accounts are removed in one run.
 const BATCH: i64 = 100;
@@ -115,10 +115,7 @@ async fn end_everything(
 ) -> Result<(), StoreError> {
     let now = app.clock.now();
     sessions::end_all(app, db, user_id, except, REASON).await?;
-    authorizations::revoke_for_user(db, user_id, REASON, now).await?;
-    for (consent, _) in consents::list(db, user_id).await? {
-        consents::revoke(db, &consent.id, user_id, REASON, now).await?;
-    }
+    consents::revoke_all(db, user_id, REASON, now).await?;
     logout_notices::enqueue_revoked(app, db, user_id, now).await?;
     Ok(())
 }

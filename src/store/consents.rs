@@ -206,14 +206,15 @@ pub async fn revoke(
     Ok(true)
 }
 
-/// Takes all that a person allowed anyone back, as [`revoke`] does; gives the clients.
+/// Takes all that a person allowed anyone back, as [`revoke`] does, and each yes that is not answered
+/// yet; gives the clients.
 pub async fn revoke_all(
     db: &mut Db,
     user_id: &str,
     reason: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
-    revisions::lock(db).await?;
+    super::authorization_requests::withdraw(&mut *db, user_id, None, now).await?;
     let clients: Vec<String> = sqlx::query_scalar(
         "UPDATE consents SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL \
          RETURNING client_id",

@@ -123,6 +123,25 @@ async fn consent(
     Ok(Some(allowed.consent))
 }
 
+/// Refuses what a client asked behind the person's back. The consent is read after the session: where
+/// one act has ended both in between, nobody is signed in, and no consent would help.
+pub(super) async fn refuse(
+    app: &App,
+    situation: &Situation<'_>,
+    error: OAuthError,
+) -> Result<Response, PageError> {
+    let request = situation.request;
+    let Some(signed_in) = situation.signed_in.filter(|_| request.prompt.none()) else {
+        return refusal(app, &request.target(), &error);
+    };
+    let session = {
+        let mut db = app.store.read().await?;
+        sessions::find(&mut db, &signed_in.session.id).await?
+    };
+    let is_over = session.is_none_or(|session| session.ended_at.is_some());
+    refusal(app, &request.target(), &if is_over { signed_out(request) } else { error })
+}
+
 /// The person took back what they had allowed, at this very moment.
 fn withdrawn(request: &AuthorizationRequest) -> OAuthError {
     let why = "the person has just taken the permission back";

@@ -96,7 +96,7 @@ pub(super) async fn begin(
         whereabouts: &whereabouts(&app, &headers, address),
     };
     match decide(&app, &situation).await? {
-        NextStep::Refuse(error) => answer::refusal(&app, &target, &error),
+        NextStep::Refuse(error) => answer::refuse(&app, &situation, error).await,
         NextStep::Answer { scope } => answer::success(&app, &situation, scope, None).await,
         _ => {
             let (id, lasts) = (app.random.token(""), *app.config.login.request_ttl);

@@ -3,8 +3,9 @@
 
 use latchkey::identity::people;
 use latchkey::paths;
-use latchkey::store::consents;
+use latchkey::store::{authorization_requests, consents};
 
+use crate::account::scene::NEW;
 use crate::support::Latchkey;
 use crate::support::browser::Arrival;
 use crate::support::clients;
@@ -63,6 +64,56 @@ async fn s_139_anothers_application_is_as_if_it_were_not_there() {
     }
 }
 
+/// A request that Alice has said yes to, and that is not answered yet.
+async fn said_yes(stage: &mut Stage) -> String {
+    let decided = stage.ask().with("prompt", "consent");
+    let page = stage.browser.arrive(&decided.address()).await.page();
+    let id = page.value("request").to_owned();
+    let app = &stage.latchkey.app;
+    let mut db = app.store.write().await.unwrap();
+    let (user, now) = (Some(stage.alice.id.as_str()), app.clock.now());
+    let done = authorization_requests::decide(&mut db, &id, "allowed", user, now);
+    assert!(done.await.unwrap());
+    db.commit().await.unwrap();
+    id
+}
+
+async fn counts_no_more(stage: &mut Stage, id: &str) {
+    let late = stage.browser.visit(&paths::resume(id)).await;
+    let Arrival::Page(page) = late else { panic!("an old yes gave a code") };
+    assert_eq!(page.status, 400, "{page}");
+}
+
+#[tokio::test]
+async fn s_140_a_yes_ends_with_all_applications_in_a_session_that_stays() {
+    for ending in ["a new password", "a removal", "all of them"] {
+        let mut stage = Stage::set().await;
+        stage.grant(&stage.ask()).await;
+        let id = said_yes(&mut stage).await;
+        let page = match ending {
+            "a new password" => {
+                let page = stage.browser.open(paths::ACCOUNT_PASSWORD).await;
+                let page = page.fill("password", &stage.alice.password).fill("new_password", NEW);
+                let page = page.fill("new_password_again", NEW).tick("end_applications");
+                stage.browser.submit(&page, "Change password").await.page()
+            }
+            "a removal" => {
+                let page =
+                    stage.browser.open(paths::ACCOUNT_REMOVE).await.fill("username", "alice");
+                stage.browser.submit(&page, "Remove my account").await.page()
+            }
+            _ => {
+                let page = stage.browser.open(paths::ACCOUNT_APPLICATIONS_REVOKE_ALL).await;
+                stage.browser.submit(&page, "Revoke all").await.page()
+            }
+        };
+        assert_eq!(page.status, 200, "{ending}: {page}");
+        let page = stage.browser.open(paths::ACCOUNT_APPLICATIONS).await;
+        assert!(page.says("No application is connected"), "{ending}: {page}");
+        counts_no_more(&mut stage, &id).await;
+    }
+}
+
 #[tokio::test]
 async fn s_140_whatever_an_application_has_under_way_is_refused_at_once() {
     let mut stage = Stage::set().await;
@@ -78,18 +129,7 @@ async fn s_140_whatever_an_application_has_under_way_is_refused_at_once() {
     // One request waits for her at the consent page, and one she has said yes to.
     let asked = stage.ask().with("prompt", "consent");
     let waiting = stage.browser.arrive(&asked.address()).await.page();
-    let decided = stage.ask().with("prompt", "consent");
-    let page = stage.browser.arrive(&decided.address()).await.page();
-    let id = page.value("request").to_owned();
-    {
-        let app = &stage.latchkey.app;
-        let mut db = app.store.write().await.unwrap();
-        let (user, now) = (Some(stage.alice.id.as_str()), app.clock.now());
-        let done =
-            latchkey::store::authorization_requests::decide(&mut db, &id, "allowed", user, now);
-        assert!(done.await.unwrap());
-        db.commit().await.unwrap();
-    }
+    let id = said_yes(&mut stage).await;
     let done = disconnect(&mut stage.browser, "Photo Printer").await;
     assert!(done.says("No application is connected"), "{done}");
 
@@ -106,9 +146,7 @@ async fn s_140_whatever_an_application_has_under_way_is_refused_at_once() {
             .refuses(400, "invalid_grant");
     }
     // The yes from before counts no more …
-    let late = stage.browser.visit(&paths::resume(&id)).await;
-    let Arrival::Page(page) = late else { panic!("an old yes gave a code") };
-    assert_eq!(page.status, 400, "{page}");
+    counts_no_more(&mut stage, &id).await;
     // … silently there is nothing …
     let silent = stage.ask().with("prompt", "none");
     let arrival = stage.browser.arrive(&silent.address()).await;

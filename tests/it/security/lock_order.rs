@@ -20,18 +20,23 @@ use crate::support::flow::sign_in;
 use crate::support::phone::Phone;
 use crate::support::stage::Stage;
 
-/// A transaction that holds every session, and one to see who waits for it.
+/// A transaction that holds what others want, and one to see who waits for it.
 struct Gate {
     holder: AnyConnection,
     watcher: AnyConnection,
 }
 
 impl Gate {
+    /// Holds every session.
     async fn shut(url: &str) -> Self {
+        Self::holding(url, "SELECT id FROM browser_sessions FOR UPDATE").await
+    }
+
+    async fn holding(url: &str, sql: &'static str) -> Self {
         let mut holder = AnyConnection::connect(url).await.unwrap();
         let watcher = AnyConnection::connect(url).await.unwrap();
         holder.execute("BEGIN").await.unwrap();
-        holder.execute("SELECT id FROM browser_sessions FOR UPDATE").await.unwrap();
+        holder.execute(sql).await.unwrap();
         Self { holder, watcher }
     }
 
@@ -95,6 +100,25 @@ async fn a_new_password_that_ends_applications_meets_a_request_of_the_same_sessi
     let Arrival::Client(came) = asking.await.unwrap() else { panic!("a page came") };
     assert!(came.parameter("code").is_some(), "it was first: {}", came.url);
     assert!(matches!(changing.await.unwrap(), Changed::Done { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_request_is_not_told_half_of_what_ended() {
+    let (latchkey, url) = on_postgres().await;
+    let mut stage = Stage::on(latchkey).await;
+    stage.grant(&stage.ask()).await;
+    // It has read the session, and wants to read the consent: one act ends both.
+    let mut gate = Gate::holding(&url, "LOCK TABLE consents").await;
+    let (mut tab, ask) = (stage.browser.new_tab(), stage.ask().with("prompt", "none"));
+    let address = ask.address();
+    let asking = tokio::spawn(async move { tab.arrive(&address).await });
+    gate.until(1).await;
+    for ended in ["UPDATE consents SET revoked_at = 1", "UPDATE browser_sessions SET ended_at = 1"]
+    {
+        gate.holder.execute(ended).await.unwrap();
+    }
+    gate.open().await;
+    stage.refused("silent", &ask, asking.await.unwrap(), "login_required");
 }
 
 #[tokio::test(flavor = "multi_thread")]
