@@ -8,9 +8,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::account::sessions::{DeviceView, is_told_by_mail};
+use crate::account::sessions::DeviceView;
 use crate::app::App;
 use crate::identity::sessions::{self, Doer};
+use crate::notices;
 use crate::paths;
 use crate::store::devices;
 use crate::web::client_address::ClientAddress;
@@ -45,7 +46,7 @@ pub(super) async fn ask(
     let content = DeviceForgetPage {
         shell: Shell::of(&user),
         back_url: paths::ACCOUNT_SESSIONS,
-        told_by_mail: is_told_by_mail(&user),
+        told_by_mail: notices::tells_of_sign_ins(&user),
         device: DeviceView::of(&app, &device, &here),
     };
     shell::page(&app, &browser, &user, "account/device_forget.html").await?.render(&app, &content)

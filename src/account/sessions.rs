@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::app::App;
 use crate::geoip::UNKNOWN;
 use crate::identity::two_factor;
+use crate::notices;
 use crate::paths;
 use crate::store::active_sessions::{self, Visit};
 use crate::store::devices::{self, Device};
 use crate::store::sessions::BrowserSession;
-use crate::store::users::User;
 use crate::user_agent;
 use crate::web::error::PageError;
 use crate::web::parameters::of_query;
@@ -205,16 +205,11 @@ pub(super) async fn get(
         other_count,
         hidden_count,
         end_others_url: paths::ACCOUNT_SESSIONS_END_OTHERS,
-        told_by_mail: is_told_by_mail(&user),
+        told_by_mail: notices::tells_of_sign_ins(&user),
         devices: known.iter().map(|device| DeviceView::of(&app, device, &here)).collect(),
         hidden_devices,
     };
     shell::page(&app, &browser, &user, "account/sessions.html").await?.render(&app, &content)
-}
-
-/// Whether a sign-in from somewhere new is told by mail: there is an address, and the person wants it.
-pub(super) fn is_told_by_mail(user: &User) -> bool {
-    user.email.is_some() && user.sign_in_mails_off_at.is_none()
 }
 
 /// The sentence about what was just done.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use super::gate::{Gate, Key};
+use super::gate::{Key, Keys};
 use crate::clock::Timestamp;
 use crate::secret::Random;
 
@@ -24,8 +24,8 @@ struct Known {
 
 /// What one node knows.
 pub struct Closed {
-    /// Only for its keyed hash: entries are of one size, whatever a client is called.
-    keys: Gate,
+    /// Entries are of one size, whatever a client is called.
+    keys: Keys,
     known: RwLock<Known>,
 }
 
@@ -37,8 +37,7 @@ impl fmt::Debug for Closed {
 
 impl Closed {
     pub(super) fn new(random: &Random) -> Self {
-        let keys = Gate::new(random, Duration::ZERO, || Duration::ZERO);
-        Self { keys, known: RwLock::default() }
+        Self { keys: Keys::new(random), known: RwLock::default() }
     }
 
     fn reading(&self) -> RwLockReadGuard<'_, Known> {
@@ -50,7 +49,7 @@ impl Closed {
     }
 
     fn key(&self, client_id: &str, address: &str) -> Key {
-        self.keys.key_of(&[client_id.as_bytes(), address.as_bytes()])
+        self.keys.of(&[client_id.as_bytes(), address.as_bytes()])
     }
 
     /// Whether the database is to be read again; of racing callers one is told so.

@@ -46,9 +46,35 @@ impl Shard {
     }
 }
 
-/// Gives callers their keys, and remembers which have one of their own.
+/// Gives callers their keys.
+pub struct Keys(hmac::Key);
+
+impl Keys {
+    /// Keys that no other instance gives.
+    #[must_use]
+    pub fn new(random: &Random) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>()))
+    }
+
+    /// The key of a caller, who is known by these parts.
+    #[must_use]
+    pub fn of(&self, parts: &[&[u8]]) -> Key {
+        let mut mac = hmac::Context::with_key(&self.0);
+        for part in parts {
+            mac.update(&part.len().to_be_bytes());
+            mac.update(part);
+        }
+        let mut key = [0; 16];
+        for (byte, from) in key.iter_mut().zip(mac.sign().as_ref()) {
+            *byte = *from;
+        }
+        Key(key)
+    }
+}
+
+/// Remembers which callers have a key of their own.
 pub struct Gate {
-    secret: hmac::Key,
+    keys: Keys,
     /// After so many seconds a caller who has gone has everything that is allowed again.
     keep: u32,
     now: Box<dyn Fn() -> Duration + Send + Sync>,
@@ -71,7 +97,7 @@ impl Gate {
         now: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Self {
         Self {
-            secret: hmac::Key::new(hmac::HMAC_SHA256, &random.bytes::<32>()),
+            keys: Keys::new(random),
             keep: seconds(keep),
             now: Box::new(now),
             shards: std::array::from_fn(|_| Mutex::default()),
@@ -82,7 +108,7 @@ impl Gate {
     /// come.
     #[must_use]
     pub fn admit(&self, parts: &[&[u8]]) -> Key {
-        let key = self.key_of(parts);
+        let key = self.keys.of(parts);
         let now = seconds((self.now)());
         let Some(mut shard) = self.shard(key) else { return key.shared() };
         if let Some(at) = shard.seen.get_mut(&key) {
@@ -98,21 +124,6 @@ impl Gate {
         }
         shard.seen.insert(key, now);
         key
-    }
-
-    /// The key of these parts, whether or not it is remembered.
-    #[must_use]
-    pub fn key_of(&self, parts: &[&[u8]]) -> Key {
-        let mut mac = hmac::Context::with_key(&self.secret);
-        for part in parts {
-            mac.update(&part.len().to_be_bytes());
-            mac.update(part);
-        }
-        let mut key = [0; 16];
-        for (byte, from) in key.iter_mut().zip(mac.sign().as_ref()) {
-            *byte = *from;
-        }
-        Key(key)
     }
 
     fn shard(&self, Key([.., last]): Key) -> Option<MutexGuard<'_, Shard>> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::gate::{Gate, Key};
+use super::gate::{Key, Keys};
 use crate::clock::Timestamp;
 use crate::secret::Random;
 
@@ -118,8 +118,8 @@ impl Shared {
 
 /// What one node has of its clients' limits.
 pub struct Leases {
-    /// Only for its keyed hash: entries are of one size, whatever a client is called.
-    keys: Gate,
+    /// Entries are of one size, whatever a client is called.
+    keys: Keys,
     leases: Mutex<HashMap<Key, Arc<Shared>>>,
 }
 
@@ -131,8 +131,7 @@ impl fmt::Debug for Leases {
 
 impl Leases {
     pub(super) fn new(random: &Random) -> Self {
-        let keys = Gate::new(random, Duration::ZERO, || Duration::ZERO);
-        Self { keys, leases: Mutex::default() }
+        Self { keys: Keys::new(random), leases: Mutex::default() }
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
@@ -142,7 +141,7 @@ impl Leases {
     /// What there is for this client. Where there is no room for more clients, one takes each request
     /// by itself.
     pub fn of(&self, client_id: &str) -> Arc<Shared> {
-        let key = self.keys.key_of(&[client_id.as_bytes()]);
+        let key = self.keys.of(&[client_id.as_bytes()]);
         let mut all = self.all();
         if let Some(lease) = all.get(&key) {
             return Arc::clone(lease);

@@ -160,6 +160,12 @@ impl Notice<'_> {
     }
 }
 
+/// Whether a sign-in from somewhere new is told by mail: there is an address, and the person wants it.
+#[must_use]
+pub fn tells_of_sign_ins(user: &User) -> bool {
+    user.email.is_some() && user.sign_in_mails_off_at.is_none()
+}
+
 /// Tells `user` this, in the transaction `db`. A person without an address is told nothing.
 pub async fn tell(
     app: &App,
@@ -168,8 +174,7 @@ pub async fn tell(
     source: Source<'_>,
     notice: Notice<'_>,
 ) -> Result<(), StoreError> {
-    let unwanted = user.sign_in_mails_off_at.is_some();
-    if unwanted && matches!(notice, Notice::UnfamiliarSignIn { .. }) {
+    if matches!(notice, Notice::UnfamiliarSignIn { .. }) && !tells_of_sign_ins(user) {
         return Ok(());
     }
     let Some(to) = notice.goes_to(user) else { return Ok(()) };

@@ -30,24 +30,15 @@ impl Walk {
         let alice = latchkey.alice().await;
         let chromium = Chromium::start(scripts).await;
         chromium.visit(&latchkey.at(paths::LOGIN)).await;
-        chromium.fill("username", &alice.username).await;
-        chromium.fill("password", &alice.password).await;
-        chromium.click("#sign-in").await;
+        chromium.sign_in(&alice.username, &alice.password).await;
         chromium.sees("Your account").await;
         Self { latchkey, alice, chromium }
-    }
-
-    /// The page as it is now: as it must be for everybody.
-    async fn look(&self, heading: &str) {
-        self.chromium.sees(heading).await;
-        self.chromium.audit().await;
-        self.chromium.check_console().await;
     }
 
     /// Goes to a page by its entry in the navigation.
     async fn go(&self, path: &str, heading: &str) {
         self.chromium.click(&format!(".nav a[href=\"{path}\"]")).await;
-        self.look(heading).await;
+        self.chromium.look(heading).await;
     }
 
     async fn attribute(&self, name: &str) -> serde_json::Value {
@@ -71,33 +62,33 @@ async fn from_profile_to_removal(scripts: Scripts) {
     chromium.fill("birthdate", "12.4.1987").await;
     chromium.click("#save").await;
     chromium.words("#birthdate-error").await;
-    walk.look("Profile").await;
+    walk.chromium.look("Profile").await;
     chromium.fill("birthdate", "1987-04-13").await;
     chromium.click("#save").await;
     walk.told("Your profile is saved.").await;
 
     chromium.click("a[href=\"/account/profile/email\"]").await;
-    walk.look("Email address").await;
+    walk.chromium.look("Email address").await;
     chromium.fill("email", "lis@new.example").await;
     chromium.click("#send-link").await;
     chromium.says("#pending", "Waiting for lis@new.example").await;
-    walk.look("Email address").await;
+    walk.chromium.look("Email address").await;
     chromium.click("#cancel-change").await;
     walk.told("The change was canceled. The link that was sent is worth nothing now.").await;
     let sent = walk.latchkey.mails_to("lis@new.example").await;
     chromium.visit(&sent[0].link("/account/profile/email/")).await;
-    walk.look("This link does not work").await;
+    walk.chromium.look("This link does not work").await;
     chromium.click(".blank a").await;
-    walk.look("Email address").await;
+    walk.chromium.look("Email address").await;
     chromium.fill("email", "lis@newer.example").await;
     chromium.click("#send-link").await;
     chromium.says("#pending", "Waiting for lis@newer.example").await;
     let sent = walk.latchkey.mails_to("lis@newer.example").await;
     chromium.visit(&sent[0].link("/account/profile/email/")).await;
-    walk.look("Confirm this address").await;
+    walk.chromium.look("Confirm this address").await;
     chromium.click("#confirm-address").await;
     chromium.words(".note.good").await;
-    walk.look("Email address").await;
+    walk.chromium.look("Email address").await;
     let old = walk.latchkey.mails_to("alice@people.example").await;
     assert!(old.iter().any(|mail| mail.says("lis@newer.example")), "the old address is told");
 
@@ -111,7 +102,7 @@ async fn from_profile_to_removal(scripts: Scripts) {
     if scripts == Scripts::On {
         let told = chromium.words("#saved[data-state=saved]").await;
         assert_eq!(told, "Saved. Your pages look like this from now on.");
-        walk.look("Appearance").await;
+        walk.chromium.look("Appearance").await;
         walk.go(paths::ACCOUNT_PROFILE, "Profile").await;
         walk.go(paths::ACCOUNT_APPEARANCE, "Appearance").await;
     } else {
@@ -126,19 +117,19 @@ async fn from_profile_to_removal(scripts: Scripts) {
     } else {
         chromium.click("#save").await;
     }
-    walk.look("Appearance").await;
+    walk.chromium.look("Appearance").await;
 
     walk.go(paths::ACCOUNT_DATA, "Your data").await;
     chromium.click("#export").await;
-    walk.look("Download your data").await;
+    walk.chromium.look("Download your data").await;
     chromium.click("a.back").await;
-    walk.look("Your data").await;
+    walk.chromium.look("Your data").await;
     chromium.click("#remove").await;
-    walk.look("Remove the account").await;
+    walk.chromium.look("Remove the account").await;
     chromium.fill("username", "nobody").await;
     chromium.click("#remove-account").await;
     chromium.words("#problem").await;
-    walk.look("Remove the account").await;
+    walk.chromium.look("Remove the account").await;
     chromium.fill("username", &walk.alice.username).await;
     chromium.click("#remove-account").await;
     walk.told("Your account will be removed. Until then you can still keep it.").await;
@@ -167,15 +158,13 @@ async fn removed_at_once(scripts: Scripts) {
     let chromium = &walk.chromium;
     walk.go(paths::ACCOUNT_DATA, "Your data").await;
     chromium.click("#remove").await;
-    walk.look("Remove the account").await;
+    walk.chromium.look("Remove the account").await;
     chromium.fill("username", &walk.alice.username).await;
     chromium.click("#remove-account").await;
-    walk.look("Your account is removed").await;
+    walk.chromium.look("Your account is removed").await;
     chromium.click("#sign-in").await;
-    walk.look("Sign in").await;
-    chromium.fill("username", &walk.alice.username).await;
-    chromium.fill("password", &walk.alice.password).await;
-    chromium.click("#sign-in").await;
+    walk.chromium.look("Sign in").await;
+    chromium.sign_in(&walk.alice.username, &walk.alice.password).await;
     chromium.words("#problem").await;
     walk.chromium.close().await;
 }
@@ -237,6 +226,6 @@ async fn a_phone_has_a_menu_without_scripts() {
     walk.chromium.click(".menu a[href=\"/account/appearance\"]").await;
     walk.chromium.sees("Appearance").await;
     walk.chromium.click(".top-find-link").await;
-    walk.look("Find a setting").await;
+    walk.chromium.look("Find a setting").await;
     walk.chromium.close().await;
 }

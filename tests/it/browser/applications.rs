@@ -14,58 +14,51 @@ async fn from_the_list_to_none(scripts: Scripts) {
     let dates = stage.grant(&Ask::of(&calendar)).await;
     stage.grant(&Ask::of(&spa)).await;
     let chromium = Chromium::start(scripts).await;
-    let look = async |heading: &str| {
-        chromium.sees(heading).await;
-        chromium.audit().await;
-        chromium.check_console().await;
-    };
     chromium.visit(&stage.latchkey.at(paths::ACCOUNT_SECURITY)).await;
-    chromium.fill("username", "alice").await;
-    chromium.fill("password", &stage.alice.password).await;
-    chromium.click("#sign-in").await;
-    look("Your account").await;
+    chromium.sign_in("alice", &stage.alice.password).await;
+    chromium.look("Your account").await;
     chromium.click("#applications .panel-head a").await;
-    look("Applications").await;
+    chromium.look("Applications").await;
     chromium.says("#apps", "3 applications").await;
     chromium.fill("search", "unicorn").await;
     chromium.click(".search button").await;
     chromium.words(".empty a").await;
-    look("Applications").await;
+    chromium.look("Applications").await;
     chromium.fill("search", "calen").await;
     chromium.click(".search button").await;
     chromium.says(".rows.apps li:only-child .who-name", "Calendar").await;
-    look("Applications").await;
+    chromium.look("Applications").await;
     chromium.click(".rows.apps .who-name a").await;
-    look("Calendar").await;
+    chromium.look("Calendar").await;
     chromium.click("a.back").await;
-    look("Applications").await;
+    chromium.look("Applications").await;
 
     // From its own page; not at once after all.
     chromium.fill("search", "photo").await;
     chromium.click(".search button").await;
     chromium.says(".rows.apps li:only-child .who-name", "Photo Printer").await;
     chromium.click(".rows.apps .who-name a").await;
-    look("Photo Printer").await;
+    chromium.look("Photo Printer").await;
     chromium.click("#revoke").await;
-    look("Revoke access of Photo Printer?").await;
+    chromium.look("Revoke access of Photo Printer?").await;
     chromium.click(".actions a").await;
     chromium.sees("Photo Printer").await;
     assert!(stage.is_alive(&photos.access).await);
     chromium.click("#revoke").await;
     chromium.sees("Revoke access of Photo Printer?").await;
     chromium.click("#revoke button").await;
-    look("Applications").await;
+    chromium.look("Applications").await;
     stage.is_dead("revoked on its page", &photos).await;
     assert!(stage.is_alive(&dates.access).await);
 
     chromium.click("#revoke-all").await;
-    look("Revoke the access of all applications?").await;
+    chromium.look("Revoke the access of all applications?").await;
     chromium.click("#revoke button").await;
     chromium.says(".blank h2", "No application is connected").await;
-    look("Applications").await;
+    chromium.look("Applications").await;
     stage.is_dead_to(&calendar, &dates).await;
     chromium.click(".nav a[href=\"/account/changes\"]").await;
-    look("Recent changes").await;
+    chromium.look("Recent changes").await;
     chromium.close().await;
 }
 

@@ -25,17 +25,9 @@ impl Walk {
         Self { latchkey, alice, chromium }
     }
 
-    async fn look(&self, heading: &str) {
-        self.chromium.sees(heading).await;
-        self.chromium.audit().await;
-        self.chromium.check_console().await;
-    }
-
     async fn sign_in(&self, to: &str) {
         self.chromium.visit(&self.latchkey.at(to)).await;
-        self.chromium.fill("username", &self.alice.username).await;
-        self.chromium.fill("password", &self.alice.password).await;
-        self.chromium.click("#sign-in").await;
+        self.chromium.sign_in(&self.alice.username, &self.alice.password).await;
     }
 
     /// The code that Alice's app shows now.
@@ -49,7 +41,7 @@ async fn questions_are_answered(scripts: Scripts) {
     let walk = Walk::begin(scripts, Latchkey::start().await).await;
     let chromium = &walk.chromium;
     walk.sign_in(paths::ACCOUNT_SECURITY).await;
-    walk.look("Your account").await;
+    walk.chromium.look("Your account").await;
     walk.latchkey.pass_seconds(1);
     let app = &walk.latchkey.app;
     let event = Event {
@@ -63,29 +55,29 @@ async fn questions_are_answered(scripts: Scripts) {
     events::record(&mut db, &event).await.expect("an event");
     db.commit().await.expect("a commit");
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_SECURITY)).await;
-    walk.look("Your account").await;
+    walk.chromium.look("Your account").await;
     let asked = "return Array.from(document.querySelectorAll('[name=which]'), one => one.value)";
     let before = chromium.ask(asked).await;
     let first = before[0].as_str().expect("something is asked").to_owned();
     chromium.click(".advice-do form button").await;
-    walk.look("Your account").await;
+    walk.chromium.look("Your account").await;
     let after = chromium.ask(asked).await;
     assert!(!after.to_string().contains(&first), "{first} was answered, but {after} is asked");
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_FIND)).await;
-    walk.look("Find a setting").await;
+    walk.chromium.look("Find a setting").await;
     chromium.press("#find-page", "gender").await;
     chromium.click("#find-form button").await;
     chromium.words("#find-page[value=gender]").await;
     chromium.says(".links .who-name", "Gender").await;
-    walk.look("Find a setting").await;
+    walk.chromium.look("Find a setting").await;
     chromium.click(".links a").await;
-    walk.look("Profile").await;
+    walk.chromium.look("Profile").await;
     chromium.click("label[for=sign_in_mails]").await;
     chromium.click("#mails-form button").await;
     chromium.words("main .note.good").await;
-    walk.look("Profile").await;
+    walk.chromium.look("Profile").await;
     chromium.click(".nav a[href=\"/account/sessions\"]").await;
-    walk.look("Active sessions").await;
+    walk.chromium.look("Active sessions").await;
     assert!(chromium.words("[aria-labelledby=known]").await.contains("You get no mail"));
     walk.chromium.close().await;
 }
@@ -109,7 +101,7 @@ async fn codes_are_asked_for(scripts: Scripts) {
     let chromium = &walk.chromium;
     walk.latchkey.enrol(&walk.alice, SEED).await;
     walk.sign_in(paths::ACCOUNT_PASSWORD).await;
-    walk.look("Enter your code").await;
+    walk.chromium.look("Enter your code").await;
     chromium.click("label[for=trust]").await;
     chromium.fill("code", "000000").await;
     chromium.click("#verify").await;
@@ -119,7 +111,7 @@ async fn codes_are_asked_for(scripts: Scripts) {
     walk.latchkey.pass_seconds(30);
     chromium.fill("code", &walk.code()).await;
     chromium.click("#verify").await;
-    walk.look("Password").await;
+    walk.chromium.look("Password").await;
     // The page was opened when no code was owed; now one is.
     walk.latchkey.pass_seconds(6 * 60);
     let new = "w1nter-Kettle-Falls%7";
@@ -132,33 +124,33 @@ async fn codes_are_asked_for(scripts: Scripts) {
     chromium.click("#save").await;
     let problem = chromium.words("#problem").await;
     assert!(problem.contains("a code is needed as well"), "{problem}");
-    walk.look("Password").await;
+    walk.chromium.look("Password").await;
     fill("another-one-Entirely%8").await;
     chromium.fill("code", &walk.code()).await;
     chromium.click("#save").await;
     chromium.words("#new_password_again[aria-invalid=true]").await;
-    walk.look("Password").await;
+    walk.chromium.look("Password").await;
     fill(new).await;
     chromium.fill("code", &walk.code()).await;
     chromium.click("#save").await;
     chromium.words("#changed").await;
-    walk.look("Password").await;
+    walk.chromium.look("Password").await;
 
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_TWO_FACTOR_OFF)).await;
-    walk.look("Two-factor stays on").await;
+    walk.chromium.look("Two-factor stays on").await;
     chromium.click(".actions a.button:last-child").await;
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     walk.latchkey.pass_seconds(6 * 60);
     chromium.click("#replace").await;
-    walk.look("Confirm it’s you").await;
+    walk.chromium.look("Confirm it’s you").await;
     chromium.fill("password", new).await;
     chromium.fill("code", &walk.code()).await;
     chromium.click("#go-on").await;
-    walk.look("Set up a new phone").await;
+    walk.chromium.look("Set up a new phone").await;
     // A phone that needed its memory loads the page once more.
     let here = chromium.address().await;
     chromium.visit(here.as_str()).await;
-    walk.look("Set up a new phone").await;
+    walk.chromium.look("Set up a new phone").await;
     walk.chromium.close().await;
 }
 
@@ -178,18 +170,18 @@ async fn ways_out(scripts: Scripts) {
     let chromium = &walk.chromium;
     people::lock(&walk.latchkey.app, "alice", "a test").await.expect("locked");
     walk.sign_in(paths::ACCOUNT_SECURITY).await;
-    walk.look("This account is locked").await;
+    walk.chromium.look("This account is locked").await;
     chromium.click(".actions a, .actions button").await;
-    walk.look("Sign in").await;
+    walk.chromium.look("Sign in").await;
     people::unlock(&walk.latchkey.app, "alice").await.expect("unlocked");
     let link = walk.latchkey.not_me_link(&walk.alice).await;
     chromium.visit(&link).await;
-    walk.look("Was this not you?").await;
+    walk.chromium.look("Was this not you?").await;
     chromium.click("#end").await;
-    walk.look("That session is ended").await;
+    walk.chromium.look("That session is ended").await;
 
     walk.sign_in(paths::ACCOUNT_EMAIL).await;
-    walk.look("Email address").await;
+    walk.chromium.look("Email address").await;
     chromium.fill("email", "lis@new.example").await;
     chromium.click("#send-link").await;
     chromium.words("#pending").await;
@@ -202,17 +194,17 @@ async fn ways_out(scripts: Scripts) {
     }
     let sent = walk.latchkey.mails_to("lis@new.example").await;
     assert_eq!(sent.len(), 2, "it was sent once more");
-    walk.look("Email address").await;
+    walk.chromium.look("Email address").await;
 
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_REMOVE)).await;
-    walk.look("Remove the account").await;
+    walk.chromium.look("Remove the account").await;
     chromium.fill("username", &walk.alice.username).await;
     chromium.click("#remove-account").await;
     chromium.words("#keep-account").await;
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_REMOVE)).await;
-    walk.look("Remove the account").await;
+    walk.chromium.look("Remove the account").await;
     chromium.click("#keep").await;
-    walk.look("Your data").await;
+    walk.chromium.look("Your data").await;
     walk.chromium.close().await;
 }
 

@@ -12,16 +12,9 @@ async fn every_file_comes(scripts: Scripts) {
     let folder = tempfile::tempdir().expect("a folder for files");
     let chromium = Chromium::start(scripts).await;
     chromium.keep_files_in(folder.path()).await;
-    let look = async |heading: &str| {
-        chromium.sees(heading).await;
-        chromium.audit().await;
-        chromium.check_console().await;
-    };
     chromium.visit(&latchkey.at(paths::ACCOUNT_HISTORY)).await;
-    chromium.fill("username", &alice.username).await;
-    chromium.fill("password", &alice.password).await;
-    chromium.click("#sign-in").await;
-    look("Sign-in history").await;
+    chromium.sign_in(&alice.username, &alice.password).await;
+    chromium.look("Sign-in history").await;
     chromium.click("form.log-actions [value=csv]").await;
     let table = chromium.file(folder.path(), "csv").await;
     assert!(table.lines().count() == 2 && table.contains("Chrome"), "{table}");
@@ -29,24 +22,24 @@ async fn every_file_comes(scripts: Scripts) {
     chromium.sees("Sign-in history").await;
     latchkey.pass_seconds(6 * 60);
     chromium.click("form.log-actions [value=json]").await;
-    look("Confirm it’s you").await;
+    chromium.look("Confirm it’s you").await;
     chromium.fill("password", &alice.password).await;
     chromium.click("#go-on").await;
-    look("Download your sign-in history").await;
+    chromium.look("Download your sign-in history").await;
     chromium.click("#json").await;
     let history: Value = serde_json::from_str(&chromium.file(folder.path(), "json").await).unwrap();
     assert!(history.to_string().contains("successful"), "{history}");
 
     chromium.click(".nav a[href=\"/account/data\"]").await;
-    look("Your data").await;
+    chromium.look("Your data").await;
     chromium.click("#export").await;
-    look("Download your data").await;
+    chromium.look("Download your data").await;
     chromium.click("#download").await;
     let data: Value = serde_json::from_str(&chromium.file(folder.path(), "json").await).unwrap();
     assert!(data.to_string().contains("alice@people.example"), "{data}");
     assert!(!data.to_string().contains(&alice.password), "{data}");
     chromium.click("a.back").await;
-    look("Your data").await;
+    chromium.look("Your data").await;
     chromium.close().await;
 }
 

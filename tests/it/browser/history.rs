@@ -21,32 +21,25 @@ async fn from_history_to_changes(scripts: Scripts) {
     }
     latchkey.pass(Duration::from_secs(1));
     let chromium = Chromium::start(scripts).await;
-    let look = async |heading: &str| {
-        chromium.sees(heading).await;
-        chromium.audit().await;
-        chromium.check_console().await;
-    };
     chromium.visit(&latchkey.at(paths::ACCOUNT_HISTORY)).await;
-    chromium.fill("username", "alice").await;
-    chromium.fill("password", PASSWORD).await;
-    chromium.click("#sign-in").await;
-    look("Sign-in history").await;
+    chromium.sign_in("alice", PASSWORD).await;
+    chromium.look("Sign-in history").await;
     let newest = chromium.words(".log-row").await;
     assert!(newest.contains("This session") && newest.contains("Unusual"), "{newest}");
     assert!(chromium.words(".note.warned").await.contains("guessing"));
     chromium.click(".pager a").await;
     chromium.words(".log-row:nth-child(12) .badge.good").await;
-    look("Sign-in history").await;
+    chromium.look("Sign-in history").await;
     chromium.click(".chip[value=failed]").await;
     chromium.words(".chip[value=failed][aria-pressed=true]").await;
-    look("Sign-in history").await;
+    chromium.look("Sign-in history").await;
     chromium.click(".chip[value=blocked]").await;
     chromium.words(".empty").await;
-    look("Sign-in history").await;
+    chromium.look("Sign-in history").await;
     chromium.click(".empty a").await;
     chromium.words(".log-row").await;
     chromium.click(".nav a[href=\"/account/changes\"]").await;
-    look("Recent changes").await;
+    chromium.look("Recent changes").await;
     assert!(chromium.words(".log-row").await.contains("Your account was made"));
     chromium.click(".panel a[href=\"/account/history\"]").await;
     chromium.sees("Sign-in history").await;

@@ -138,14 +138,10 @@ impl Scene {
     /// Signs in with password and code, by the pages themselves.
     async fn sign_in(&self) {
         self.latchkey.pass_seconds(30);
-        self.chromium.fill("username", strike(0)).await;
-        self.chromium.fill("password", "wrong-Passw0rd!").await;
-        self.chromium.click("#sign-in").await;
+        self.chromium.sign_in(strike(0), "wrong-Passw0rd!").await;
         self.chromium.words("#problem").await;
         self.look("a sign-in that failed").await;
-        self.chromium.fill("username", &self.alice.username).await;
-        self.chromium.fill("password", &self.alice.password).await;
-        self.chromium.click("#sign-in").await;
+        self.chromium.sign_in(&self.alice.username, &self.alice.password).await;
         self.chromium.words("#code").await;
         self.look("the second factor").await;
         self.chromium.fill("code", &self.phone.code(&self.latchkey, 0)).await;

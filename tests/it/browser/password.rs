@@ -10,12 +10,6 @@ use crate::support::people::PASSWORD;
 
 const NEW: &str = "N3w-Harbour%Gull";
 
-async fn look(chromium: &Chromium, heading: &str) {
-    chromium.sees(heading).await;
-    chromium.audit().await;
-    chromium.check_console().await;
-}
-
 /// Waits until the script of the page has shown what the server says.
 async fn becomes(chromium: &Chromium, selector: &str, words: &str) {
     let said = chromium.words(selector).await;
@@ -32,22 +26,20 @@ async fn from_worry_to_a_new_password(scripts: Scripts) {
     // Signed out, the page asks to sign in and comes back.
     chromium.visit(&latchkey.at(paths::ACCOUNT_PASSWORD)).await;
     chromium.sees("Sign in").await;
-    chromium.fill("username", "alice").await;
-    chromium.fill("password", PASSWORD).await;
-    chromium.click("#sign-in").await;
-    look(&chromium, "Password").await;
+    chromium.sign_in("alice", PASSWORD).await;
+    chromium.look("Password").await;
 
     chromium.visit(&latchkey.at(paths::ACCOUNT_SECURITY)).await;
-    look(&chromium, "Your account").await;
+    chromium.look("Your account").await;
     chromium.click("#protect").await;
-    look(&chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
     latchkey.pass_seconds(60);
     chromium.click("#begin").await;
     chromium.words("[aria-current=step]").await;
-    look(&chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
     latchkey.pass_seconds(60);
     chromium.click(".step-do a[href='/account/password']").await;
-    look(&chromium, "Password").await;
+    chromium.look("Password").await;
 
     // A bad one first.
     chromium.fill("password", PASSWORD).await;
@@ -56,13 +48,13 @@ async fn from_worry_to_a_new_password(scripts: Scripts) {
         becomes(&chromium, "[data-rule=common][data-met=no]", "(not met)").await;
         becomes(&chromium, "[data-rule=length][data-met=yes]", "(met)").await;
         becomes(&chromium, "#strength[data-score] .strength-words", "eak").await;
-        look(&chromium, "Password").await;
+        chromium.look("Password").await;
     }
     chromium.fill("new_password_again", "P@ssw0rd1!").await;
     chromium.click("#save").await;
     let told = chromium.words("#problem").await;
     assert!(told.contains("among the passwords that attackers try first"), "{told}");
-    look(&chromium, "Password").await;
+    chromium.look("Password").await;
 
     chromium.fill("password", PASSWORD).await;
     chromium.fill("new_password", NEW).await;
@@ -74,21 +66,21 @@ async fn from_worry_to_a_new_password(scripts: Scripts) {
         assert_eq!(kind, "text");
     }
     chromium.click("#save").await;
-    look(&chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
     let page = elsewhere.open(paths::ACCOUNT_SECURITY).await;
     assert_eq!(page.url.path(), paths::LOGIN, "the other browser is out: {page}");
 
     // Later, something else that matters asks for the new one.
     latchkey.pass_seconds(301);
     chromium.visit(&latchkey.at(paths::ACCOUNT_CONFIRM)).await;
-    look(&chromium, "Confirm it’s you").await;
+    chromium.look("Confirm it’s you").await;
     chromium.fill("password", "wrong").await;
     chromium.click("#go-on").await;
     chromium.words("#problem").await;
-    look(&chromium, "Confirm it’s you").await;
+    chromium.look("Confirm it’s you").await;
     chromium.fill("password", NEW).await;
     chromium.click("#go-on").await;
-    look(&chromium, "Your account").await;
+    chromium.look("Your account").await;
     chromium.close().await;
 }
 

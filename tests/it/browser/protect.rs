@@ -11,30 +11,22 @@ use crate::support::people::PASSWORD;
 const NEW: &str = "N3w-Harbour%Gull";
 const SEED: &[u8] = b"12345678901234567890";
 
-async fn look(chromium: &Chromium, heading: &str) {
-    chromium.sees(heading).await;
-    chromium.audit().await;
-    chromium.check_console().await;
-}
-
 /// Back from a page by its banner, which tells how far one is.
 async fn back(chromium: &Chromium, so_far: &str) {
     let told = chromium.words("#securing").await;
     assert!(told.contains(so_far), "{told}");
     chromium.click("#securing a").await;
-    look(chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
 }
 
 async fn enter(chromium: &Chromium, latchkey: &Latchkey) {
     chromium.visit(&latchkey.at(paths::ACCOUNT_PROTECT)).await;
     chromium.sees("Sign in").await;
-    chromium.fill("username", "alice").await;
-    chromium.fill("password", PASSWORD).await;
-    chromium.click("#sign-in").await;
+    chromium.sign_in("alice", PASSWORD).await;
     chromium.sees("Enter your code").await;
     chromium.fill("code", &totp(SEED, latchkey.clock.now().seconds())).await;
     chromium.click("#verify").await;
-    look(chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
 }
 
 async fn all_five_steps(scripts: Scripts) {
@@ -50,46 +42,46 @@ async fn all_five_steps(scripts: Scripts) {
     latchkey.pass_seconds(60);
     chromium.click("#begin").await;
     chromium.words("[aria-current=step]").await;
-    look(&chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
 
     chromium.click(".step-do a[href='/account/sessions']").await;
-    look(&chromium, "Active sessions").await;
+    chromium.look("Active sessions").await;
     chromium.click("#end-others").await;
-    look(&chromium, "Terminate all other sessions?").await;
+    chromium.look("Terminate all other sessions?").await;
     chromium.click("#end").await;
-    look(&chromium, "Active sessions").await;
+    chromium.look("Active sessions").await;
     back(&chromium, "step 2 of 5, choose a new password").await;
 
     chromium.click(".step-do a[href='/account/password']").await;
-    look(&chromium, "Password").await;
+    chromium.look("Password").await;
     chromium.fill("password", PASSWORD).await;
     chromium.fill("new_password", NEW).await;
     chromium.fill("new_password_again", NEW).await;
     chromium.click("#end_applications").await;
     chromium.click("#save").await;
-    look(&chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
 
     chromium.click(".step-do a[href='/account/two-factor']").await;
-    look(&chromium, "Two-factor").await;
+    chromium.look("Two-factor").await;
     back(&chromium, "step 3 of 5, two-factor").await;
     for (word, path, heading) in [
         ("looked-two-factor", "/account/applications", "Applications"),
         ("looked-applications", "/account/changes", "Recent changes"),
     ] {
         chromium.click(&format!("[value={word}]")).await;
-        look(&chromium, "Secure your account").await;
+        chromium.look("Secure your account").await;
         chromium.click(&format!(".step-do a[href='{path}']")).await;
-        look(&chromium, heading).await;
+        chromium.look(heading).await;
         chromium.click("#securing a").await;
         chromium.sees("Secure your account").await;
     }
     chromium.click(".step-do a[href='/account/profile/email']").await;
-    look(&chromium, "Email address").await;
+    chromium.look("Email address").await;
     back(&chromium, "step 5 of 5, review recent changes").await;
     chromium.click("[value=looked-changes]").await;
-    look(&chromium, "Your account is yours again").await;
+    chromium.look("Your account is yours again").await;
     chromium.click("#finish").await;
-    look(&chromium, "Your account").await;
+    chromium.look("Your account").await;
     let none = chromium.ask("return document.querySelector('#securing') === null").await;
     assert_eq!(none, true);
     let page = thief.open(paths::ACCOUNT_SECURITY).await;

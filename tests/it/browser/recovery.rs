@@ -8,32 +8,26 @@ use crate::support::chromium::{Chromium, Scripts};
 
 const NEW: &str = "w1nter-Kettle-Falls%7";
 
-async fn look(chromium: &Chromium, heading: &str) {
-    chromium.sees(heading).await;
-    chromium.audit().await;
-    chromium.check_console().await;
-}
-
 async fn from_forgotten_to_signed_in(scripts: Scripts) {
     let latchkey = Latchkey::start().await;
     let alice = latchkey.alice().await;
     let chromium = Chromium::start(scripts).await;
     chromium.visit(&latchkey.at(paths::LOGIN)).await;
     chromium.click("#recover").await;
-    look(&chromium, "Forgot your password?").await;
+    chromium.look("Forgot your password?").await;
     chromium.fill("username", "alice").await;
     chromium.click("#send").await;
-    look(&chromium, "Check your email").await;
+    chromium.look("Check your email").await;
     let mail = latchkey.mail_about("Choose a new").await;
     chromium.visit(&mail.link("/recover/")).await;
-    look(&chromium, "Choose a new password").await;
+    chromium.look("Choose a new password").await;
     chromium.fill("password", "short").await;
     if scripts == Scripts::On {
         // The page says so before it is sent.
         let rule = chromium.words("[data-rule=length][data-met=no]").await;
         assert!(rule.contains("8 to 128 characters"), "{rule}");
         chromium.words("#strength[data-score]").await;
-        look(&chromium, "Choose a new password").await;
+        chromium.look("Choose a new password").await;
     }
     chromium.fill("repeat", "short").await;
     chromium.click("#set").await;
@@ -43,12 +37,10 @@ async fn from_forgotten_to_signed_in(scripts: Scripts) {
     chromium.fill("password", NEW).await;
     chromium.fill("repeat", NEW).await;
     chromium.click("#set").await;
-    look(&chromium, "Your new password is set").await;
+    chromium.look("Your new password is set").await;
     chromium.click("#sign-in").await;
-    look(&chromium, "Sign in").await;
-    chromium.fill("username", "alice").await;
-    chromium.fill("password", NEW).await;
-    chromium.click("#sign-in").await;
+    chromium.look("Sign in").await;
+    chromium.sign_in("alice", NEW).await;
     chromium.sees("Your account").await;
     // The same link again.
     chromium.visit(&mail.link("/recover/")).await;
@@ -60,12 +52,12 @@ async fn from_forgotten_to_signed_in(scripts: Scripts) {
         .not_me_link(&crate::support::people::TestUser { password: NEW.into(), ..alice })
         .await;
     chromium.visit(&link).await;
-    look(&chromium, "Was this not you?").await;
+    chromium.look("Was this not you?").await;
     chromium.click("#end").await;
     // Who is signed in here goes on to make the account safe.
-    look(&chromium, "Secure your account").await;
+    chromium.look("Secure your account").await;
     chromium.visit(&link).await;
-    look(&chromium, "This link does not work any more").await;
+    chromium.look("This link does not work any more").await;
     chromium.close().await;
 }
 
@@ -78,10 +70,8 @@ async fn from_a_temporary_password_to_an_own_one(scripts: Scripts) {
     set.expect("a temporary password");
     let chromium = Chromium::start(scripts).await;
     chromium.visit(&latchkey.at(paths::LOGIN)).await;
-    chromium.fill("username", "alice").await;
-    chromium.fill("password", temporary).await;
-    chromium.click("#sign-in").await;
-    look(&chromium, "Choose a new password").await;
+    chromium.sign_in("alice", temporary).await;
+    chromium.look("Choose a new password").await;
     chromium.fill("password", "alice").await;
     if scripts == Scripts::On {
         chromium.words("[data-rule=names][data-met=no]").await;
@@ -89,11 +79,11 @@ async fn from_a_temporary_password_to_an_own_one(scripts: Scripts) {
     chromium.fill("repeat", "alice").await;
     chromium.click("#set").await;
     chromium.words("#problem").await;
-    look(&chromium, "Choose a new password").await;
+    chromium.look("Choose a new password").await;
     chromium.fill("password", NEW).await;
     chromium.fill("repeat", NEW).await;
     chromium.click("#set").await;
-    look(&chromium, "Your account").await;
+    chromium.look("Your account").await;
     chromium.close().await;
 }
 

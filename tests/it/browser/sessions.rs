@@ -16,44 +16,37 @@ async fn a_stranger_is_put_out(scripts: Scripts) {
     sign_in(&mut another, &alice).await;
     latchkey.pass_seconds(1);
     let chromium = Chromium::start(scripts).await;
-    let look = async |heading: &str| {
-        chromium.sees(heading).await;
-        chromium.audit().await;
-        chromium.check_console().await;
-    };
     // Signing in leads back to the page that was asked for.
     chromium.visit(&latchkey.at(paths::ACCOUNT_SESSIONS)).await;
-    chromium.fill("username", &alice.username).await;
-    chromium.fill("password", PASSWORD).await;
-    chromium.click("#sign-in").await;
-    look("Active sessions").await;
+    chromium.sign_in(&alice.username, PASSWORD).await;
+    chromium.look("Active sessions").await;
     let current = chromium.words("#active-sessions > li:first-child").await;
     assert!(current.contains("Current session"), "{current}");
     // One of them …
     chromium.click("#active-sessions > li:nth-child(2) > a").await;
-    look("Sign out Chrome 149 on Linux?").await;
+    chromium.look("Sign out Chrome 149 on Linux?").await;
     chromium.click("#end").await;
-    look("Active sessions").await;
+    chromium.look("Active sessions").await;
     assert_eq!(chromium.words("[role=status]").await, "That browser is signed out.");
     // … then all others …
     chromium.click("#end-others").await;
-    look("Terminate all other sessions?").await;
+    chromium.look("Terminate all other sessions?").await;
     chromium.click("#end").await;
-    look("Active sessions").await;
+    chromium.look("Active sessions").await;
     for browser in [&mut stranger, &mut another] {
         assert!(browser.open(paths::ACCOUNT_SESSIONS).await.has("password"));
     }
     // … and what was known of them.
     chromium.click("#known-browsers > li:nth-child(2) > a").await;
-    look("Forget Chrome 149 on Linux?").await;
+    chromium.look("Forget Chrome 149 on Linux?").await;
     chromium.click("#forget").await;
-    look("Active sessions").await;
+    chromium.look("Active sessions").await;
     assert_eq!(chromium.words("[role=status]").await, "That browser is forgotten.");
     // At last this one.
     chromium.click("#active-sessions > li > a").await;
-    look("Sign out of this browser?").await;
+    chromium.look("Sign out of this browser?").await;
     chromium.click("#end").await;
-    look("You are signed out").await;
+    chromium.look("You are signed out").await;
     chromium.close().await;
 }
 

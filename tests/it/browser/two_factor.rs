@@ -25,22 +25,13 @@ impl Walk {
         Self { latchkey, alice, chromium }
     }
 
-    /// The page as it is now: as it must be for everybody.
-    async fn look(&self, heading: &str) {
-        self.chromium.sees(heading).await;
-        self.chromium.audit().await;
-        self.chromium.check_console().await;
-    }
-
     async fn visit(&self, path: &str) {
         self.chromium.visit(&self.latchkey.at(path)).await;
     }
 
     async fn sign_in(&self) {
         self.visit(paths::LOGIN).await;
-        self.chromium.fill("username", &self.alice.username).await;
-        self.chromium.fill("password", PASSWORD).await;
-        self.chromium.click("#sign-in").await;
+        self.chromium.sign_in(&self.alice.username, PASSWORD).await;
     }
 
     async fn sign_out(&self) {
@@ -81,42 +72,42 @@ async fn from_set_up_to_a_new_phone(scripts: Scripts) {
     walk.sign_in().await;
     chromium.sees("Your account").await;
     walk.visit(paths::ACCOUNT_TWO_FACTOR).await;
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     chromium.click("#set-up").await;
-    walk.look("Set up two-factor").await;
+    walk.chromium.look("Set up two-factor").await;
     let phone = walk.scan().await;
     walk.confirm(&phone, 8).await;
     let told = chromium.words("#problem").await;
     assert!(told.contains("4 minutes ahead"), "{told}");
-    walk.look("Set up two-factor").await;
+    walk.chromium.look("Set up two-factor").await;
     chromium.fill("name", "Pixel").await;
     walk.confirm(&phone, 0).await;
-    walk.look("Save your backup codes").await;
+    walk.chromium.look("Save your backup codes").await;
     let codes = walk.keep(scripts).await;
     chromium.click("#saved").await;
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     // Without the phone.
     walk.sign_out().await;
     walk.sign_in().await;
-    walk.look("Enter your code").await;
+    walk.chromium.look("Enter your code").await;
     chromium.click("#other").await;
-    walk.look("Enter a backup code").await;
+    walk.chromium.look("Enter a backup code").await;
     chromium.fill("code", &codes[0]).await;
     chromium.click("#verify").await;
-    walk.look("You used a backup code").await;
+    walk.chromium.look("You used a backup code").await;
     chromium.click("#found").await;
-    walk.look("Your account").await;
+    walk.chromium.look("Your account").await;
     chromium.click(".advice-do a[href='/account/two-factor/recovered']").await;
-    walk.look("You used a backup code").await;
+    walk.chromium.look("You used a backup code").await;
     chromium.click("#lost").await;
-    walk.look("Set up a new phone").await;
+    walk.chromium.look("Set up a new phone").await;
     let new = walk.scan().await;
     walk.confirm(&new, 0).await;
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     chromium.click("#new-codes").await;
-    walk.look("Make new backup codes?").await;
+    walk.chromium.look("Make new backup codes?").await;
     chromium.click("#make").await;
-    walk.look("Save your backup codes").await;
+    walk.chromium.look("Save your backup codes").await;
     walk.keep(scripts).await;
     chromium.click("#saved").await;
     chromium.sees("Two-factor").await;
@@ -130,12 +121,12 @@ async fn from_set_up_to_a_new_phone(scripts: Scripts) {
     chromium.click("#verify").await;
     chromium.sees("Your account").await;
     walk.visit(paths::ACCOUNT_TWO_FACTOR).await;
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     chromium.click(".rows a[href*='/browsers/']").await;
     chromium.click("#distrust").await;
     chromium.sees("Two-factor").await;
     chromium.click("#turn-off").await;
-    walk.look("Turn two-factor off?").await;
+    walk.chromium.look("Turn two-factor off?").await;
     chromium.click("#off-form #turn-off").await;
     chromium.sees("Two-factor").await;
     chromium.words("#set-up").await;
@@ -155,13 +146,13 @@ async fn two_factor_works_without_scripts() {
 async fn set_up_at_the_sign_in(scripts: Scripts) {
     let walk = Walk::prepare(scripts, &["everyone"]).await;
     walk.sign_in().await;
-    walk.look("Set up two-factor").await;
+    walk.chromium.look("Set up two-factor").await;
     let phone = walk.scan().await;
     walk.confirm(&phone, 0).await;
-    walk.look("Save your backup codes").await;
+    walk.chromium.look("Save your backup codes").await;
     walk.keep(scripts).await;
     walk.chromium.click("#saved").await;
-    walk.look("Your account").await;
+    walk.chromium.look("Your account").await;
     walk.chromium.close().await;
 }
 
@@ -198,20 +189,20 @@ async fn less_of_everything(scripts: Scripts) {
     chromium.sees("Your account").await;
 
     walk.visit(paths::ACCOUNT_TWO_FACTOR).await;
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     chromium.click("#distrust-all").await;
-    walk.look("Stop trusting all browsers?").await;
+    walk.chromium.look("Stop trusting all browsers?").await;
     chromium.click("#distrust").await;
     chromium.sees("Two-factor").await;
     let rows = "return document.querySelectorAll(\".rows a[href*='/browsers/']\").length";
     assert_eq!(chromium.ask(rows).await, json!(0), "none is trusted");
     chromium.click(".rows a[href$='/remove']").await;
-    walk.look("Remove Pixel?").await;
+    walk.chromium.look("Remove Pixel?").await;
     chromium.click("#remove").await;
     chromium.sees("Two-factor").await;
     let rows = "return document.querySelectorAll(\".rows a[href$='/remove']\").length";
     assert_eq!(chromium.ask(rows).await, json!(1), "the tablet is left");
-    walk.look("Two-factor").await;
+    walk.chromium.look("Two-factor").await;
     walk.chromium.close().await;
 }
 

@@ -37,28 +37,19 @@ impl Walk {
         self.relying_party.begin_with(&["openid", "profile", "email"], more)
     }
 
-    /// The page as it is now: as it must be for everybody.
-    async fn look(&self, heading: &str) {
-        self.chromium.sees(heading).await;
-        self.chromium.audit().await;
-        self.chromium.check_console().await;
-    }
-
     async fn sign_in(&self, password: &str) {
-        self.chromium.fill("username", &self.alice.username).await;
-        self.chromium.fill("password", password).await;
-        self.chromium.click("#sign-in").await;
+        self.chromium.sign_in(&self.alice.username, password).await;
     }
 
     /// From the first request to the arrival at the application.
     async fn to_the_shop(&self, attempt: &Attempt) {
         self.chromium.visit(&attempt.url).await;
-        self.look("Sign in").await;
+        self.chromium.look("Sign in").await;
         self.sign_in("not-the-Passw0rd!").await;
         self.chromium.words("#problem").await;
-        self.look("Sign in").await;
+        self.chromium.look("Sign in").await;
         self.sign_in(PASSWORD).await;
-        self.look("Allow Photo Printer to use your account?").await;
+        self.chromium.look("Allow Photo Printer to use your account?").await;
         self.chromium.click("[name=decision][value=allow]").await;
     }
 
@@ -76,9 +67,9 @@ impl Walk {
 
     async fn sign_out(&self) {
         self.chromium.visit(&self.latchkey.at(paths::LOGOUT)).await;
-        self.look("Sign out of Latchkey?").await;
+        self.chromium.look("Sign out of Latchkey?").await;
         self.chromium.click("#sign-out").await;
-        self.look("You are signed out").await;
+        self.chromium.look("You are signed out").await;
     }
 
     /// Asks without showing anything: signed out, the application must learn that.
@@ -137,7 +128,7 @@ async fn without_scripts_a_form_post_answer_is_one_click_away() {
     let walk = Walk::prepare(Scripts::Off).await;
     let attempt = walk.begin(&[("response_mode", "form_post")]);
     walk.to_the_shop(&attempt).await;
-    walk.look("One moment").await;
+    walk.chromium.look("One moment").await;
     walk.chromium.click("#answer button").await;
     walk.chromium.sees("Welcome to the shop").await;
     walk.tokens_are_good(&attempt).await;
@@ -170,7 +161,7 @@ async fn with_this_account_or_another(scripts: Scripts) {
     walk.latchkey.pass_seconds(1);
     let attempt = walk.begin(&[("prompt", "select_account")]);
     walk.chromium.visit(&attempt.url).await;
-    walk.look("Choose an account").await;
+    walk.chromium.look("Choose an account").await;
     walk.chromium.click("#continue").await;
     walk.chromium.sees("Welcome to the shop").await;
     walk.tokens_are_good(&attempt).await;
@@ -178,10 +169,8 @@ async fn with_this_account_or_another(scripts: Scripts) {
     walk.chromium.visit(&walk.begin(&[("prompt", "select_account")]).url).await;
     walk.chromium.sees("Choose an account").await;
     walk.chromium.click("#other").await;
-    walk.look("Sign in").await;
-    walk.chromium.fill("username", &bob.username).await;
-    walk.chromium.fill("password", &bob.password).await;
-    walk.chromium.click("#sign-in").await;
+    walk.chromium.look("Sign in").await;
+    walk.chromium.sign_in(&bob.username, &bob.password).await;
     walk.chromium.sees("Allow Photo Printer to use your account?").await;
     let words = walk.chromium.words("main").await;
     assert!(words.contains("bob") && !words.contains("alice"), "{words}");

@@ -10,19 +10,14 @@ use latchkey::store::{devices, users};
 
 use Seat::{Home, Strange};
 
+use super::two_factor::{Scene, sign_out};
 use crate::support::Latchkey;
 use crate::support::browser::Browser;
 use crate::support::flow::{sign_in, sign_in_with};
 use crate::support::page::Page;
 use crate::support::people::TestUser;
-use crate::support::phone::Phone;
 
 const DEVICE: &str = "latchkey_device";
-
-async fn sign_out(browser: &mut Browser) {
-    let page = browser.open(paths::LOGOUT).await;
-    browser.submit(&page, "Sign out").await.page();
-}
 
 /// The tokens that a browser holds.
 fn tokens(browser: &Browser) -> Vec<String> {
@@ -105,27 +100,16 @@ enum Seat {
     Strange,
 }
 
-struct Scene {
-    latchkey: Latchkey,
-    alice: TestUser,
-    browser: Browser,
-    phone: Phone,
-    codes: Vec<String>,
-}
-
 impl Scene {
-    async fn set() -> Self {
-        let latchkey = Latchkey::start().await;
-        let alice = latchkey.alice().await;
-        let mut browser = latchkey.browser();
-        sign_in(&mut browser, &alice).await;
-        let (phone, codes) = latchkey.turn_on(&mut browser).await;
-        sign_out(&mut browser).await;
-        Self { latchkey, alice, browser, phone, codes }
+    /// The browser that she set it up in knows her, and is signed out again.
+    async fn signed_out() -> Self {
+        let mut scene = Self::set().await;
+        sign_out(&mut scene.browser).await;
+        scene
     }
 
     /// Types a code from the browser that she has signed in from, or from another.
-    async fn accepts(&self, seat: Seat, code: &str) -> Option<Factor> {
+    async fn accepts_in(&self, seat: Seat, code: &str) -> Option<Factor> {
         let devices = match seat {
             Home => tokens(&self.browser),
             Strange => Vec::new(),
@@ -156,7 +140,7 @@ impl Scene {
 
 #[tokio::test]
 async fn s_121_a_browser_is_trusted_by_a_token_that_nobody_copied_before() {
-    let scene = Scene::set().await;
+    let scene = Scene::signed_out().await;
     let mut browser = scene.browser.clone();
     let copied = tokens(&browser);
     let owed = sign_in_with(&mut browser, "alice", &scene.alice.password).await;
@@ -180,79 +164,83 @@ async fn s_121_a_browser_is_trusted_by_a_token_that_nobody_copied_before() {
 
 #[tokio::test]
 async fn s_124_who_knows_the_password_does_not_close_the_second_factor_to_its_owner() {
-    let scene = Scene::set().await;
+    let scene = Scene::signed_out().await;
     scene.latchkey.pass_seconds(60);
     for _ in 0..3 {
-        assert_eq!(scene.accepts(Strange, &scene.wrong()).await, None);
+        assert_eq!(scene.accepts_in(Strange, &scene.wrong()).await, None);
     }
     // Strangers must wait half a minute; the owner need not, neither at home nor with a backup code.
-    assert_eq!(scene.accepts(Strange, &scene.right()).await, None);
+    assert_eq!(scene.accepts_in(Strange, &scene.right()).await, None);
     let left = Factor::BackupCode { left: 9 };
     for _ in 0..3 {
-        assert_eq!(scene.accepts(Strange, "0000-0000-0000-0000").await, None);
+        assert_eq!(scene.accepts_in(Strange, "0000-0000-0000-0000").await, None);
     }
-    assert_eq!(scene.accepts(Strange, &scene.codes[0]).await, None, "backup codes have their own");
-    assert_eq!(scene.accepts(Home, &scene.codes[0]).await, Some(left));
+    assert_eq!(
+        scene.accepts_in(Strange, &scene.codes[0]).await,
+        None,
+        "backup codes have their own"
+    );
+    assert_eq!(scene.accepts_in(Home, &scene.codes[0]).await, Some(left));
     for _ in 0..3 {
-        assert_eq!(scene.accepts(Strange, &scene.wrong()).await, None);
+        assert_eq!(scene.accepts_in(Strange, &scene.wrong()).await, None);
     }
-    assert_eq!(scene.accepts(Home, &scene.right()).await, Some(Factor::Totp));
+    assert_eq!(scene.accepts_in(Home, &scene.right()).await, Some(Factor::Totp));
     assert!(!scene.is_blocked().await);
 }
 
 #[tokio::test]
 async fn s_124_strangers_guess_ten_codes_an_hour_and_then_come_back_later() {
-    let scene = Scene::set().await;
+    let scene = Scene::signed_out().await;
     for _ in 0..10 {
         scene.latchkey.pass_seconds(60);
-        assert_eq!(scene.accepts(Strange, &scene.wrong()).await, None);
+        assert_eq!(scene.accepts_in(Strange, &scene.wrong()).await, None);
     }
     scene.latchkey.pass_seconds(60);
     let (mut stranger, owed) = scene.latchkey.owing(&scene.alice).await;
     let page = stranger.submit(&owed.fill("code", &scene.right()), "Verify").await.page();
     assert!(page.status == 422 && page.says("Wait an hour"), "{page}");
-    assert_eq!(scene.accepts(Home, &scene.right()).await, Some(Factor::Totp));
+    assert_eq!(scene.accepts_in(Home, &scene.right()).await, Some(Factor::Totp));
     scene.latchkey.pass_seconds(60);
-    assert_eq!(scene.accepts(Strange, &scene.right()).await, None, "the hour runs on");
+    assert_eq!(scene.accepts_in(Strange, &scene.right()).await, None, "the hour runs on");
     let left = Factor::BackupCode { left: 9 };
-    assert_eq!(scene.accepts(Strange, &scene.codes[1]).await, Some(left));
+    assert_eq!(scene.accepts_in(Strange, &scene.codes[1]).await, Some(left));
     for _ in 0..10 {
         scene.latchkey.pass_seconds(60);
-        assert_eq!(scene.accepts(Strange, &scene.wrong()).await, None);
+        assert_eq!(scene.accepts_in(Strange, &scene.wrong()).await, None);
     }
     scene.latchkey.pass_seconds(3600);
-    assert_eq!(scene.accepts(Strange, &scene.right()).await, Some(Factor::Totp));
+    assert_eq!(scene.accepts_in(Strange, &scene.right()).await, Some(Factor::Totp));
 }
 
 #[tokio::test]
 async fn s_124_a_hundred_from_strangers_leave_the_known_browser_its_own_hundred() {
-    let scene = Scene::set().await;
+    let scene = Scene::signed_out().await;
     for _ in 0..100 {
         scene.latchkey.pass_seconds(361);
-        assert_eq!(scene.accepts(Strange, &scene.wrong()).await, None);
+        assert_eq!(scene.accepts_in(Strange, &scene.wrong()).await, None);
     }
     scene.latchkey.pass_seconds(3601);
-    assert_eq!(scene.accepts(Strange, &scene.right()).await, None, "closed to strangers");
-    assert_eq!(scene.accepts(Home, &scene.right()).await, Some(Factor::Totp));
+    assert_eq!(scene.accepts_in(Strange, &scene.right()).await, None, "closed to strangers");
+    assert_eq!(scene.accepts_in(Home, &scene.right()).await, Some(Factor::Totp));
     scene.latchkey.pass_seconds(60);
     assert_eq!(
-        scene.accepts(Strange, &scene.right()).await,
+        scene.accepts_in(Strange, &scene.right()).await,
         Some(Factor::Totp),
         "she broke the row"
     );
     assert!(!scene.is_blocked().await, "strangers close nothing but their own way");
     for _ in 0..100 {
         scene.latchkey.pass_seconds(61);
-        assert_eq!(scene.accepts(Home, &scene.wrong()).await, None);
+        assert_eq!(scene.accepts_in(Home, &scene.wrong()).await, None);
     }
     scene.latchkey.pass_seconds(60);
     for seat in [Home, Strange] {
-        assert_eq!(scene.accepts(seat, &scene.right()).await, None, "closed everywhere");
+        assert_eq!(scene.accepts_in(seat, &scene.right()).await, None, "closed everywhere");
     }
     assert!(scene.is_blocked().await);
     assert_eq!(scene.latchkey.count("authenticator_disabled", &scene.alice).await, 2);
     let left = Factor::BackupCode { left: 9 };
-    assert_eq!(scene.accepts(Strange, &scene.codes[0]).await, Some(left));
+    assert_eq!(scene.accepts_in(Strange, &scene.codes[0]).await, Some(left));
     scene.latchkey.pass_seconds(60);
-    assert_eq!(scene.accepts(Home, &scene.right()).await, Some(Factor::Totp));
+    assert_eq!(scene.accepts_in(Home, &scene.right()).await, Some(Factor::Totp));
 }

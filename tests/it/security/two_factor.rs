@@ -22,17 +22,17 @@ use crate::support::phone::Phone;
 
 const CONFIRM: &str = paths::ACCOUNT_CONFIRM;
 
-struct Scene {
-    latchkey: Latchkey,
-    alice: TestUser,
-    browser: Browser,
-    phone: Phone,
-    codes: Vec<String>,
+/// Alice, signed in and with two-factor.
+pub(super) struct Scene {
+    pub(super) latchkey: Latchkey,
+    pub(super) alice: TestUser,
+    pub(super) browser: Browser,
+    pub(super) phone: Phone,
+    pub(super) codes: Vec<String>,
 }
 
 impl Scene {
-    /// Alice has two-factor.
-    async fn set() -> Self {
+    pub(super) async fn set() -> Self {
         let latchkey = Latchkey::start().await;
         let alice = latchkey.alice().await;
         let mut browser = latchkey.browser();
@@ -81,7 +81,7 @@ async fn accept(app: &App, user_id: &str, typed: &str) -> anyhow::Result<Option<
     found
 }
 
-async fn sign_out(browser: &mut Browser) {
+pub(super) async fn sign_out(browser: &mut Browser) {
     let page = browser.open(paths::LOGOUT).await;
     browser.submit(&page, "Sign out").await.page();
 }

@@ -130,6 +130,20 @@ impl Chromium {
         panic!("expected the heading {heading:?}, but {address} shows {last:?}");
     }
 
+    /// The page with this heading, as it must be for everybody.
+    pub async fn look(&self, heading: &str) {
+        self.sees(heading).await;
+        self.audit().await;
+        self.check_console().await;
+    }
+
+    /// Types a name and a password into the page that asks for them.
+    pub async fn sign_in(&self, name: &str, password: &str) {
+        self.fill("username", name).await;
+        self.fill("password", password).await;
+        self.click("#sign-in").await;
+    }
+
     /// Types into the field called `name`.
     pub async fn fill(&self, name: &str, text: &str) {
         let selector = format!("[name=\"{name}\"]");
