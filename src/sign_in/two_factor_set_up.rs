@@ -12,7 +12,7 @@ use super::two_factor::{begin_anew, owing};
 use crate::app::App;
 use crate::identity::sessions::{Method, Proof, Whereabouts};
 use crate::identity::sign_in::attempt_of;
-use crate::identity::two_factor::{self, By, Confirmed, Place, Within};
+use crate::identity::two_factor::{self, By, Confirmed, Replaces, Within};
 use crate::paths;
 use crate::protocol::next_step::ACR_MFA;
 use crate::store::pending_sign_ins::{self, PendingSignIn};
@@ -77,7 +77,7 @@ async fn owner(app: &App, headers: &HeaderMap) -> Result<Option<(PendingSignIn, 
 async fn show(scene: &Scene<'_>, name: &str, error: Option<String>) -> Result<Response, PageError> {
     let Scene { app, onward, pending, user, .. } = *scene;
     let Some(enrolment) =
-        two_factor::begin(app, user, Within::SignIn(pending), Place::Beside).await?
+        two_factor::begin(app, user, Within::SignIn(pending), Replaces::None).await?
     else {
         // There is a factor meanwhile: it must be shown.
         return Ok(see_other(&onward.step(paths::LOGIN_TWO_FACTOR)));

@@ -42,6 +42,7 @@ fn overview() -> Vec<Sample> {
         json!({
             "name": name, "added": moment("2 months ago"), "last_used": last_used,
             "remove_url": "/account/two-factor/authenticators/1/remove",
+            "replace_url": "/account/two-factor/set-up?replace=2",
         })
     };
     let browser = |name: Value, here: bool| {
@@ -74,6 +75,7 @@ fn overview() -> Vec<Sample> {
         },
     });
     let none = json!({
+        "apps": [with(&app("Pixel 9", Value::Null), &json!({ "replace_url": null }))],
         "trust_offered": false, "browsers": [],
         "codes": { "made": null, "left": 0, "few": true, "saved": true, "used": [] },
     });
@@ -93,7 +95,7 @@ fn set_up_pages() -> Vec<Sample> {
         &shell(),
         &json!({
             "action": "/account/two-factor/set-up", "saved_action": "/account/two-factor",
-            "cancel_url": "/account/two-factor", "replace": false, "more": false,
+            "cancel_url": "/account/two-factor", "replace": null, "only": [], "more": false,
             "others": [], "set_up": set_up(), "codes": null,
         }),
     );
@@ -101,8 +103,12 @@ fn set_up_pages() -> Vec<Sample> {
         "name": "Pixel 9", "error": "The code is right, but your phone’s clock is 4 minutes ahead.",
     });
     let wrong = json!({
-        "set_up": with(&set_up(), &wrong), "replace": true, "more": true,
+        "set_up": with(&set_up(), &wrong), "replace": "1", "more": true,
         "others": ["Pixel 8", "<b>Tablet</b>"],
+        "only": [
+            { "name": "Pixel 8", "url": "/account/two-factor/set-up?replace=1" },
+            { "name": "<b>Tablet</b>", "url": "/account/two-factor/set-up?replace=2" },
+        ],
     });
     let saving = json!({ "set_up": null, "codes": codes() });
     let at_sign_in = json!({

@@ -10,7 +10,7 @@ use qrcode::{Color, EcLevel, QrCode};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::identity::two_factor::{Claim, Confirmed, Enrolment, NAME_LENGTH};
+use crate::identity::two_factor::{Claim, Confirmed, Enrolment, NAME_LENGTH, Replaces};
 use crate::store::users::User;
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
@@ -100,7 +100,7 @@ pub fn claim(form: &PageForm) -> Claim<'_> {
         id: form.text("enrolment"),
         code: form.text("code"),
         name: form.text("name"),
-        replaces: !form.text("replace").is_empty(),
+        replaces: Replaces::read(form.text("replace")),
     }
 }
 

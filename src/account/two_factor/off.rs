@@ -7,9 +7,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
+use super::set_up::in_place_of;
 use super::{Here, done};
 use crate::app::App;
-use crate::identity::two_factor;
+use crate::identity::two_factor::{self, Replaces};
 use crate::paths;
 use crate::store::credentials;
 use crate::store::users::User;
@@ -55,7 +56,7 @@ fn content(user: &User, required: bool) -> OffPage {
         shell: Shell::of(user),
         action: paths::ACCOUNT_TWO_FACTOR_OFF,
         cancel_url: paths::ACCOUNT_TWO_FACTOR,
-        replace_url: format!("{}?replace=1", paths::ACCOUNT_TWO_FACTOR_SET_UP),
+        replace_url: in_place_of(Replaces::ALL),
         required,
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::set_up::in_place_of;
 use super::{Here, done};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -50,6 +51,8 @@ struct AppView {
     added: TimeView,
     last_used: Option<TimeView>,
     remove_url: String,
+    /// Where another takes its place; none where it is the only one.
+    replace_url: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -119,7 +122,7 @@ pub(super) async fn get(
         trust_offered: two_factor::is_offered(&app),
         recovered: !apps.is_empty() && is_by_backup_code(&session.amr),
         may_add: apps.len() < MAX_AUTHENTICATORS,
-        apps: apps.iter().map(|one| app_view(one, now)).collect(),
+        apps: apps.iter().map(|one| app_view(one, apps.len() > 1, now)).collect(),
         codes: codes_view(&codes, now),
         browsers: trusted.iter().map(|one| browser_view(one, &here, now)).collect(),
         links: LINKS,
@@ -152,8 +155,8 @@ fn what_was_done(uri: &Uri) -> Option<&'static str> {
              asked for one again.",
         ),
         "replaced" => Some(
-            "The new authenticator app took the place of what there was. Browsers that you trusted are \
-             asked for a code again.",
+            "The new authenticator app works, and what it replaced no longer does. Browsers that you \
+             trusted are asked for a code again.",
         ),
         "removed" => Some(
             "The authenticator app was removed. Its codes no longer work, and every browser will be \
@@ -167,12 +170,13 @@ fn what_was_done(uri: &Uri) -> Option<&'static str> {
     }
 }
 
-fn app_view(one: &TotpCredential, now: Timestamp) -> AppView {
+fn app_view(one: &TotpCredential, several: bool, now: Timestamp) -> AppView {
     AppView {
         name: one.name.clone(),
         added: TimeView::of(one.confirmed_at.unwrap_or(one.created_at), now),
         last_used: one.last_used_at.map(|at| TimeView::of(at, now)),
         remove_url: paths::about(paths::ACCOUNT_AUTHENTICATOR_REMOVE, &one.id),
+        replace_url: several.then(|| in_place_of(&one.id)),
     }
 }
 

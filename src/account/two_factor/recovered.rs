@@ -7,8 +7,9 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::overview::FEW;
+use super::set_up::in_place_of;
 use crate::app::App;
-use crate::identity::two_factor::is_by_backup_code;
+use crate::identity::two_factor::{Replaces, is_by_backup_code};
 use crate::paths;
 use crate::store::{backup_codes, credentials};
 use crate::web::error::PageError;
@@ -47,7 +48,7 @@ pub(super) async fn get(
         shell: Shell::of(&user),
         left,
         few: usize::try_from(left).is_ok_and(|left| left <= FEW),
-        set_up_url: format!("{}?replace=1", paths::ACCOUNT_TWO_FACTOR_SET_UP),
+        set_up_url: in_place_of(Replaces::ALL),
         backup_codes_url: paths::ACCOUNT_BACKUP_CODES,
         go_on_url: paths::ACCOUNT_SECURITY,
     };

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::{Here, done};
 use crate::app::App;
-use crate::identity::two_factor::{self, Confirmed, Done, Place, Within};
+use crate::identity::two_factor::{self, Confirmed, Done, Replaces, Within};
 use crate::paths;
-use crate::store::credentials;
+use crate::store::credentials::{self, TotpCredential};
 use crate::store::users::User;
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
@@ -29,18 +29,27 @@ struct SetUpPage {
     action: &'static str,
     saved_action: &'static str,
     cancel_url: &'static str,
-    /// Whether the app will take the place of others.
-    replace: bool,
+    /// How the form says what the app will take the place of; `None`: of nothing.
+    replace: Option<String>,
     /// Whether there is another one already.
     more: bool,
     /// What those that it takes the place of are called.
     others: Vec<String>,
+    /// Where it takes the place of one of those alone; none where there is but one.
+    only: Vec<OneOf>,
     set_up: Option<SetUpView>,
     codes: Option<CodesView>,
 }
 
+/// An app that could be the only one to be replaced.
+#[derive(Serialize)]
+struct OneOf {
+    name: String,
+    url: String,
+}
+
 impl SetUpPage {
-    fn of(user: &User, replace: bool) -> Self {
+    fn of(user: &User, replace: Option<String>) -> Self {
         Self {
             shell: Shell::of(user),
             action: paths::ACCOUNT_TWO_FACTOR_SET_UP,
@@ -49,6 +58,7 @@ impl SetUpPage {
             replace,
             more: false,
             others: Vec::new(),
+            only: Vec::new(),
             set_up: None,
             codes: None,
         }
@@ -56,10 +66,9 @@ impl SetUpPage {
 }
 
 /// What was typed so far, and what was wrong with it.
-#[derive(Default)]
 struct Typed<'a> {
     name: &'a str,
-    replace: bool,
+    replace: &'a str,
     error: Option<String>,
 }
 
@@ -72,8 +81,9 @@ pub(super) async fn get(
     uri: Uri,
 ) -> Result<Response, PageError> {
     let query = of_query(&uri).map_err(|_| PageError::NotFound)?;
-    let asked = |name| query.once(name).ok().flatten().is_some_and(|value| !value.is_empty());
-    let replace = asked("replace") || kept.get("replace").is_some_and(|value| !value.is_empty());
+    let asked = query.once("replace").ok().flatten();
+    let replace =
+        kept.get("replace").filter(|value| !value.is_empty()).or(asked).unwrap_or_default();
     let typed = Typed { name: kept.get("name").unwrap_or_default(), replace, error: None };
     show(&app, &browser, &who, typed).await
 }
@@ -85,22 +95,35 @@ async fn show(
     typed: Typed<'_>,
 ) -> Result<Response, PageError> {
     let user = &who.user;
-    let (within, place) = (Within::Session(&who.session), Place::of(typed.replace));
-    let Some(enrolment) = two_factor::begin(app, user, within, place).await? else {
+    let (within, replaces) = (Within::Session(&who.session), Replaces::read(typed.replace));
+    let Some(enrolment) = two_factor::begin(app, user, within, replaces).await? else {
         return Ok(see_other(paths::ACCOUNT_TWO_FACTOR));
     };
-    let others: Vec<_> = {
+    let mut apps = {
         let mut db = app.store.read().await?;
-        let apps = credentials::list_totp(&mut db, &user.id).await?;
-        apps.into_iter().filter(|one| one.confirmed_at.is_some()).map(|one| one.name).collect()
+        credentials::list_totp(&mut db, &user.id).await?
     };
-    let more = !others.is_empty();
+    apps.retain(|one| one.confirmed_at.is_some());
+    let more = !apps.is_empty();
+    apps.retain(|one| replaces.covers(&one.id));
+    // Gone meanwhile: the new one takes nothing's place.
+    let replace = (!apps.is_empty()).then(|| typed.replace.to_owned());
+    let only = if apps.len() > 1 { apps.iter().map(one_of).collect() } else { Vec::new() };
+    let others = apps.into_iter().map(|one| one.name).collect();
     let set_up = SetUpView::of(app, user, &enrolment, (typed.name, typed.error))?;
     let page = shell::page(app, browser, user, "account/two_factor/set_up.html").await?;
     let page = page.status(set_up.status());
-    let replace = typed.replace && more;
-    let content = SetUpPage { more, others, set_up: Some(set_up), ..SetUpPage::of(user, replace) };
-    page.render(app, &content)
+    let set_up = Some(set_up);
+    page.render(app, &SetUpPage { more, others, only, set_up, ..SetUpPage::of(user, replace) })
+}
+
+fn one_of(app: &TotpCredential) -> OneOf {
+    OneOf { name: app.name.clone(), url: in_place_of(&app.id) }
+}
+
+/// Where an app is set up in place of the one of this id, or of [`Replaces::ALL`].
+pub(super) fn in_place_of(id: &str) -> String {
+    format!("{}?replace={id}", paths::ACCOUNT_TWO_FACTOR_SET_UP)
 }
 
 /// Checks the first code.
@@ -117,7 +140,7 @@ pub(super) async fn post(
     if let Confirmed::Done(outcome) = outcome {
         return welcome(&app, &who, &form, outcome).await;
     }
-    let typed = Typed { name: claim.name, replace: claim.replaces, error };
+    let typed = Typed { name: claim.name, replace: form.text("replace"), error };
     show(&app, &form.browser, &who, typed).await
 }
 
@@ -129,7 +152,7 @@ async fn welcome(
     outcome: Done,
 ) -> Result<Response, PageError> {
     let user = &who.user;
-    let replaces = !form.text("replace").is_empty();
+    let replaces = Replaces::read(form.text("replace")) != Replaces::None;
     let mut browser = form.browser.clone();
     if let Some(token) = &outcome.token {
         browser = browser.with_session(token);
@@ -138,7 +161,7 @@ async fn welcome(
         None => done(if replaces { "replaced" } else { "added" }),
         Some(codes) => {
             let codes = Some(CodesView::of(app, user, codes));
-            let content = SetUpPage { codes, ..SetUpPage::of(user, false) };
+            let content = SetUpPage { codes, ..SetUpPage::of(user, None) };
             shell::page(app, &browser, user, "account/two_factor/set_up.html")
                 .await?
                 .render(app, &content)?

@@ -14,8 +14,44 @@ pub struct Claim<'a> {
     pub code: &'a str,
     /// What the person calls the app.
     pub name: &'a str,
-    /// Whether it takes the place of all others.
-    pub replaces: bool,
+    /// What it takes the place of.
+    pub replaces: Replaces<'a>,
+}
+
+/// Which of the apps that a person has make room for one that is being set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces<'a> {
+    /// None: it joins them, as long as they are not too many.
+    None,
+    /// All of them.
+    All,
+    /// The one of this id.
+    One(&'a str),
+}
+
+impl<'a> Replaces<'a> {
+    /// How a page or a form says [`Replaces::All`]; else it names the one.
+    pub const ALL: &'static str = "1";
+
+    /// As a page or a form says it.
+    #[must_use]
+    pub fn read(word: &'a str) -> Self {
+        match word {
+            "" => Self::None,
+            Self::ALL => Self::All,
+            id => Self::One(id),
+        }
+    }
+
+    /// Whether the app of this id makes room.
+    #[must_use]
+    pub fn covers(self, id: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::One(one) => one == id,
+        }
+    }
 }
 
 /// What came of a first code.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::claim::{Claim, Confirmed, Done, NAMELESS, clock_off, readable};
+use super::claim::{Claim, Confirmed, Done, NAMELESS, Replaces, clock_off, readable};
 use super::removal::tell_removed;
 use super::seed::{RFC_4648, SEED, base32, digits, open, seed_place, step_at, step_of};
 use super::{By, backup_codes};
@@ -33,23 +33,6 @@ pub enum Within<'a> {
     Session(&'a BrowserSession),
     /// At a sign-in that must have two-factor, after the password.
     SignIn(&'a PendingSignIn),
-}
-
-/// Whether an app joins those that the person has, or takes their place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Beside them, as long as they are not too many.
-    Beside,
-    /// In place of them all.
-    Instead,
-}
-
-impl Place {
-    /// As a page or a form says it.
-    #[must_use]
-    pub fn of(replaces: bool) -> Self {
-        if replaces { Self::Instead } else { Self::Beside }
-    }
 }
 
 impl Within<'_> {
@@ -101,13 +84,13 @@ pub async fn begin(
     app: &App,
     user: &User,
     within: Within<'_>,
-    place: Place,
+    replaces: Replaces<'_>,
 ) -> anyhow::Result<Option<Enrolment>> {
     let now = app.clock.now();
     let key = within.key();
     let begun = {
         let mut db = app.store.read().await?;
-        if !is_allowed(&mut db, user, within, place).await? {
+        if !is_allowed(&mut db, user, within, replaces).await? {
             return Ok(None);
         }
         enrolments::find(&mut db, &user.id, &key, now - ENROLMENT_TTL).await?
@@ -138,12 +121,15 @@ async fn is_allowed(
     db: &mut Db,
     user: &User,
     within: Within<'_>,
-    place: Place,
+    replaces: Replaces<'_>,
 ) -> Result<bool, StoreError> {
     let apps = credentials::list_totp(db, &user.id).await?;
-    let confirmed = apps.iter().filter(|one| one.confirmed_at.is_some()).count();
-    let fits = place == Place::Instead || confirmed < MAX_AUTHENTICATORS;
-    Ok(confirmed == 0 || (fits && within.has_shown_factor()))
+    let mut confirmed = apps.iter().filter(|one| one.confirmed_at.is_some()).peekable();
+    if confirmed.peek().is_none() {
+        return Ok(true);
+    }
+    let beside = confirmed.filter(|one| !replaces.covers(&one.id)).count();
+    Ok(beside < MAX_AUTHENTICATORS && within.has_shown_factor())
 }
 
 /// Checks the first code and makes the app a factor. Of the apps that a person sets up at the same
@@ -170,7 +156,7 @@ pub async fn confirm(
     let Some(begun) = begun.filter(|begun| begun.id == claim.id) else {
         return Ok(Confirmed::Over);
     };
-    if !is_allowed(&mut db, by.user, within, Place::of(claim.replaces)).await? {
+    if !is_allowed(&mut db, by.user, within, claim.replaces).await? {
         return Ok(Confirmed::Over);
     }
     let Some(code) = digits(claim.code) else { return Ok(Confirmed::Wrong) };
@@ -219,7 +205,7 @@ async fn settle(
         Notice::AuthenticatorAdded { name: &name }
     };
     notices::tell(app, db, by.user, by.source(), news).await?;
-    for other in others.iter().filter(|_| claim.replaces) {
+    for other in others.iter().filter(|other| claim.replaces.covers(&other.id)) {
         credentials::remove_one_totp(db, &by.user.id, &other.id).await?;
         tell_removed(app, db, by, &other.name).await?;
     }

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 pub use backup_codes::{Typed, mark_saved, renew};
 pub use check::{Attempt, Factor, SecondFactor, accept, check_code, is_by_backup_code, person};
-pub use claim::{Claim, Confirmed, Done, NAME_LENGTH};
-pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Place, Within, begin, confirm};
+pub use claim::{Claim, Confirmed, Done, NAME_LENGTH, Replaces};
+pub use enrolment::{ENROLMENT_TTL, Enrolment, MAX_AUTHENTICATORS, Within, begin, confirm};
 pub use policy::is_required;
 pub use removal::{Removed, remove_one, reset, turn_off};
 pub use seed::{SEED, digits, seed_place};

@@ -246,7 +246,7 @@ async fn a_lost_phone_is_replaced_after_a_backup_code() {
     assert_eq!(wrong.heading(), "Set up a new phone", "a wrong code forgets nothing");
     let page = wrong.fill("code", &new.code(&latchkey, 0)).fill("name", "New one");
     let page = other.submit(&page, "Replace the old one").await.page();
-    assert!(page.says("took the place of what there was") && !page.says("Pixel"), "{page}");
+    assert!(page.says("what it replaced no longer does") && !page.says("Pixel"), "{page}");
     assert!(page.says("9 of your codes"), "{page}");
     let overview = other.open(paths::ACCOUNT_SECURITY).await;
     assert!(!overview.says("You signed in with a backup code"), "{overview}");
@@ -254,6 +254,44 @@ async fn a_lost_phone_is_replaced_after_a_backup_code() {
     let page = lost.answer(&latchkey, &mut third, owed).await;
     assert_eq!(page.status, 422, "the lost phone signs nobody in");
     latchkey.enter_with(&alice, &new).await;
+}
+
+#[tokio::test]
+async fn of_several_apps_one_can_be_replaced() {
+    let (latchkey, alice, mut browser) = alice_is_here().await;
+    let (pixel, _) = latchkey.turn_on(&mut browser).await;
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
+    assert!(page.says("New phone? Replace") && !page.says("Replace all"), "{page}");
+    assert!(!page.says("Replace Pixel"), "there is but one: {page}");
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
+    let tablet = Phone::scan(&page);
+    let page = page.fill("code", &tablet.code(&latchkey, 0)).fill("name", "Tablet");
+    browser.submit(&page, "Add this app").await.page();
+    // All of them, and from there only the one that is gone.
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
+    let page = browser.open(page.link("New phone? Replace all").as_str()).await;
+    assert!(page.says("takes the place of Pixel and Tablet"), "{page}");
+    let page = browser.open(page.link("only Tablet").as_str()).await;
+    assert!(page.says("takes the place of Tablet : its codes"), "{page}");
+    let gone = page.clone();
+    let new = Phone::scan(&page);
+    let wrong = browser.submit(&page.fill("code", "000000"), "Replace the old one").await.page();
+    assert!(wrong.says("takes the place of Tablet : its codes"), "{wrong}");
+    let page = wrong.fill("code", &new.code(&latchkey, 0)).fill("name", "Fairphone");
+    let page = browser.submit(&page, "Replace the old one").await.page();
+    assert!(page.says("Fairphone") && page.says("Pixel") && !page.says("Tablet"), "{page}");
+    assert!(latchkey.mails_to(&alice.email).await.iter().any(|mail| mail.says("Tablet")));
+    latchkey.enter_with(&alice, &new).await;
+    latchkey.pass_seconds(30);
+    latchkey.enter_with(&alice, &pixel).await;
+    let (mut other, owed) = latchkey.owing(&alice).await;
+    assert_eq!(tablet.answer(&latchkey, &mut other, owed).await.status, 422);
+    // The list leads to each of them, too; one that is gone is replaced by nothing.
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
+    let page = browser.open(page.link("Replace Pixel").as_str()).await;
+    assert!(page.says("takes the place of Pixel : its codes"), "{page}");
+    let page = browser.open(gone.url.as_str()).await;
+    assert_eq!(page.heading(), "Add an authenticator app", "{page}");
 }
 
 #[tokio::test]

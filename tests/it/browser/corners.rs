@@ -180,7 +180,23 @@ async fn ways_out(scripts: Scripts) {
     chromium.click("#end").await;
     walk.chromium.look("That session is ended").await;
 
+    let mut db = walk.latchkey.app.store.write().await.expect("a write");
+    let unproven = "UPDATE users SET email_verified_at = NULL";
+    sqlx::query(unproven).execute(&mut *db).await.expect("nobody has proven it");
+    db.commit().await.expect("a commit");
     walk.sign_in(paths::ACCOUNT_EMAIL).await;
+    walk.chromium.look("Email address").await;
+    chromium.says("[aria-labelledby=present] .badge", "Not confirmed").await;
+    chromium.click("#verify").await;
+    chromium.says("#pending", &format!("Waiting for {}", walk.alice.email)).await;
+    walk.chromium.look("Email address").await;
+    let sent = walk.latchkey.mails_to(&walk.alice.email).await;
+    let asked = sent.iter().find(|mail| mail.says("/account/profile/email/")).expect("a link");
+    chromium.visit(&asked.link("/account/profile/email/")).await;
+    walk.chromium.look("Confirm this address").await;
+    chromium.click("#confirm-address").await;
+    chromium.words(".note.good").await;
+    chromium.says("[aria-labelledby=present] .badge", "Confirmed").await;
     walk.chromium.look("Email address").await;
     chromium.fill("email", "lis@new.example").await;
     chromium.click("#send-link").await;

@@ -196,12 +196,25 @@ async fn less_of_everything(scripts: Scripts) {
     chromium.sees("Two-factor").await;
     let rows = "return document.querySelectorAll(\".rows a[href*='/browsers/']\").length";
     assert_eq!(chromium.ask(rows).await, json!(0), "none is trusted");
+    // A new phone takes the place of both, or of the tablet alone.
+    chromium.click("#replace").await;
+    walk.chromium.look("Set up a new phone").await;
+    chromium.click("#only a:last-of-type").await;
+    chromium.says(".lead bdi", "Tablet").await;
+    walk.chromium.look("Set up a new phone").await;
+    let slate = walk.scan().await;
+    walk.confirm(&slate, 0).await;
+    walk.chromium.look("Two-factor").await;
+    chromium.click(".rows a[href*='replace=']").await;
+    chromium.says(".lead bdi", "Pixel").await;
+    walk.chromium.look("Set up a new phone").await;
+    walk.visit(paths::ACCOUNT_TWO_FACTOR).await;
     chromium.click(".rows a[href$='/remove']").await;
     walk.chromium.look("Remove Pixel?").await;
     chromium.click("#remove").await;
     chromium.sees("Two-factor").await;
     let rows = "return document.querySelectorAll(\".rows a[href$='/remove']\").length";
-    assert_eq!(chromium.ask(rows).await, json!(1), "the tablet is left");
+    assert_eq!(chromium.ask(rows).await, json!(1), "the new one is left");
     walk.chromium.look("Two-factor").await;
     walk.chromium.close().await;
 }

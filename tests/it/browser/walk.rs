@@ -1,5 +1,6 @@
 //! The walk of a person: sign in, allow, arrive at the application, sign out.
 
+use latchkey::identity::people;
 use latchkey::paths;
 use serde_json::json;
 
@@ -135,20 +136,39 @@ async fn without_scripts_a_form_post_answer_is_one_click_away() {
     walk.chromium.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn saying_no_at_either_page_leads_back_to_the_application() {
-    let walk = Walk::prepare(Scripts::On).await;
+/// No before the sign-in, at the question, and where the account is locked.
+async fn saying_no(scripts: Scripts) {
+    let walk = Walk::prepare(scripts).await;
+    let back_at_the_shop = async || {
+        walk.chromium.sees("Welcome to the shop").await;
+        assert_eq!(walk.shop.last().parameter("error").as_deref(), Some("access_denied"));
+        walk.chromium.check_console().await;
+    };
     walk.chromium.visit(&walk.begin(&[]).url).await;
     walk.chromium.click("#cancel").await;
-    walk.chromium.sees("Welcome to the shop").await;
-    assert_eq!(walk.shop.last().parameter("error").as_deref(), Some("access_denied"));
+    back_at_the_shop().await;
+    people::lock(&walk.latchkey.app, "alice", "a test").await.expect("locked");
+    walk.chromium.visit(&walk.begin(&[]).url).await;
+    walk.sign_in(PASSWORD).await;
+    walk.chromium.look("This account is locked").await;
+    walk.chromium.click("#cancel").await;
+    back_at_the_shop().await;
+    people::unlock(&walk.latchkey.app, "alice").await.expect("unlocked");
     walk.chromium.visit(&walk.begin(&[]).url).await;
     walk.sign_in(PASSWORD).await;
     walk.chromium.click("[name=decision][value=deny]").await;
-    walk.chromium.sees("Welcome to the shop").await;
-    assert_eq!(walk.shop.last().parameter("error").as_deref(), Some("access_denied"));
-    walk.chromium.check_console().await;
+    back_at_the_shop().await;
     walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn saying_no_leads_back_to_the_application() {
+    saying_no(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn saying_no_leads_back_without_scripts_as_well() {
+    saying_no(Scripts::Off).await;
 }
 
 /// An application that has people say with which account.

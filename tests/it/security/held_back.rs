@@ -310,7 +310,8 @@ async fn s_087_what_a_session_asked_for_is_not_done_once_it_has_ended() {
         is_out("none", &two_factor::turn_off(app, &by).await);
         is_out("distrust", &two_factor::distrust_one(app, &by, "another").await);
         is_out("distrust of all", &two_factor::distrust_all(app, &by).await);
-        let claim = two_factor::Claim { id: "x", code: "123456", name: "", replaces: false };
+        let replaces = two_factor::Replaces::None;
+        let claim = two_factor::Claim { id: "x", code: "123456", name: "", replaces };
         let within = two_factor::Within::Session(&session);
         let set_up = two_factor::confirm(app, &by, within, &claim).await;
         is_out("an app more", &set_up.map_err(|error| error.downcast().expect("of the store")));

@@ -263,11 +263,12 @@ impl Chromium {
         assert_eq!(found, json!([]), "{what} is not accessible");
     }
 
-    /// Whether no page like this one, by its title and what its notes are, was here before.
+    /// Whether no page like this one, by its title, its headings and what its notes are, was here
+    /// before.
     async fn is_new_here(&self) -> bool {
         static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-        let like = "return document.title + Array.from(document.querySelectorAll('.note'), \
-                    note => ' ' + note.className).join('')";
+        let like = "return document.title + Array.from(document.querySelectorAll('.note, main h2'), \
+                    one => ' ' + (one.className || one.id)).join('')";
         let like = self.ask(like).await.as_str().unwrap_or_default().to_owned();
         SEEN.lock().expect("nobody broke off here").insert(like)
     }
