@@ -1,11 +1,12 @@
 //! Password hashes: Argon2id in a bounded pool, so that no flood of sign-ins starves the rest.
 
+mod paces;
 #[cfg(test)]
 mod tests;
 mod threads;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use argon2::password_hash::PasswordHasher;
@@ -16,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::secret::Random;
+use paces::{Paces, shape};
 use threads::Threads;
 
 /// How long a sign-in waits for its turn before it is told to come back.
@@ -51,6 +53,7 @@ pub struct Hasher {
     places: Arc<Semaphore>,
     permits: Arc<Semaphore>,
     decoy: String,
+    paces: Arc<Paces>,
     threads: Threads,
 }
 
@@ -81,6 +84,7 @@ impl Hasher {
             places: Arc::new(Semaphore::new(cores + if queue == 0 { cores * 4 } else { queue })),
             permits: Arc::new(Semaphore::new(cores)),
             decoy: String::new(),
+            paces: Arc::default(),
             threads: Threads::start(cores)?,
         };
         let nobodys = random.token("");
@@ -122,9 +126,16 @@ impl Hasher {
         let cost = stored.rsplitn(3, '$').last().unwrap_or_default();
         tracing::trace!(cost, "a password is compared");
         let (params, pepper) = (self.params.clone(), Arc::clone(&self.pepper));
-        let verdict = self
-            .run(move |memory| verify(&params, &pepper, password.expose_secret(), &stored, memory))
-            .await?;
+        let paces = Arc::clone(&self.paces);
+        let verdict = self.run(move |memory| {
+            let begun = Instant::now();
+            let (verdict, used) =
+                verify(&params, &pepper, password.expose_secret(), &stored, memory)?;
+            // It keeps its turn meanwhile, as one of today's does.
+            std::thread::sleep(paces.lag(shape(&used), shape(&params), begun.elapsed()));
+            Ok(verdict)
+        });
+        let verdict = verdict.await?;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
@@ -163,7 +174,7 @@ fn verify(
     password: &str,
     stored: &str,
     memory: &mut Vec<Block>,
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<(Verdict, Params)> {
     let parsed = PasswordHash::new(stored)
         .map_err(|error| anyhow::anyhow!("a stored password hash cannot be read: {error}"))?;
     let used = Params::try_from(&parsed)
@@ -181,15 +192,14 @@ fn verify(
     memory.resize(memory.len().max(most), Block::default());
     let mut found = Zeroizing::new(vec![0; right.len()]);
     fill(&used, pepper, (password, salt.as_ref()), (&mut found, memory))?;
-    // Right or wrong, it takes as long as a hash of today: nobody learns whose hash is old.
+    // Right or wrong, it costs as much as a hash of today: nobody learns whose hash is old.
     if let Some(filler) = filler(params, cost(params).saturating_sub(cost(&used)))? {
         fill(&filler, pepper, ("", &[0; 16]), (&mut [0; 32], memory))?;
     }
     if !bool::from(subtle::ConstantTimeEq::ct_eq(found.as_slice(), right.as_bytes())) {
-        return Ok(Verdict::Wrong);
+        return Ok((Verdict::Wrong, used));
     }
-    let shape = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-    Ok(Verdict::Right { outdated: shape(&used) != shape(params) })
+    Ok((Verdict::Right { outdated: shape(&used) != shape(params) }, used))
 }
 
 /// What a hash costs: the memory that is filled, in KiB, each pass counted.

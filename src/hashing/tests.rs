@@ -38,9 +38,9 @@ fn what_an_old_hash_saves_is_spent() {
     let now = params(4096, 3, 1);
     let mut memory = Vec::new();
     for old in [params(64, 1, 1), params(2048, 3, 1), params(4096, 2, 1), params(4095, 3, 1)] {
-        let verdict = verify(&now, &[1; 32], "right", &stored(&old), &mut memory).unwrap();
+        let (verdict, _) = verify(&now, &[1; 32], "right", &stored(&old), &mut memory).unwrap();
         assert_eq!(verdict, Verdict::Right { outdated: true });
-        let wrong = verify(&now, &[1; 32], "x", &stored(&old), &mut memory).unwrap();
+        let (wrong, _) = verify(&now, &[1; 32], "x", &stored(&old), &mut memory).unwrap();
         assert_eq!(wrong, Verdict::Wrong);
     }
     // Whatever is left over, it is spent but for a hundredth of the whole, and fits into the

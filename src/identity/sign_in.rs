@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::app::App;
@@ -21,6 +22,10 @@ use crate::store::{Db, StoreError, credentials};
 
 /// How long a person may take for the second factor.
 pub const PENDING_TTL: Duration = Duration::from_mins(10);
+
+/// A try that is not looked at is answered no sooner than this: finding somebody takes a little longer
+/// than finding nobody, and no hash hides that (S-109).
+const BLOCKED_TAKES: Duration = Duration::from_millis(20);
 
 /// What somebody typed, and from where.
 pub struct Attempt<'a> {
@@ -82,6 +87,7 @@ pub fn canonical_login(typed: &str) -> Option<String> {
 /// Checks a name and a password. Every refusal costs one hash and says the same, and is recorded
 /// here; what is right is recorded with what it opens.
 pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> {
+    let begun = Instant::now();
     let key = canonical_login(attempt.login);
     let Some(typed) = password::normalize(attempt.password.expose_secret()) else {
         return Ok(SignIn::Refused);
@@ -102,7 +108,11 @@ pub async fn sign_in(app: &App, attempt: Attempt<'_>) -> anyhow::Result<SignIn> 
     };
     let bucket = match admit(app, &attempt, user.as_ref(), key.as_deref()).await? {
         Ok(bucket) => bucket,
-        Err(blocked) => return Ok(blocked),
+        Err(blocked) => {
+            drop(place);
+            tokio::time::sleep_until(begun + BLOCKED_TAKES).await;
+            return Ok(blocked);
+        }
     };
     let stored = credential.as_ref().map(|credential| credential.hash.clone());
     let verdict = match app.hasher.verify(&place, typed.clone().into(), stored.clone()).await {

@@ -135,6 +135,20 @@ async fn s_108_a_hundred_over_months_do_not_tell_whether_there_is_such_an_accoun
 }
 
 #[tokio::test]
+async fn s_109_what_is_blocked_is_answered_no_sooner_than_a_hash() {
+    let latchkey = Latchkey::start_with(in_haste).await;
+    latchkey.alice().await;
+    for name in ["alice", "nobody"] {
+        for _ in 0..10 {
+            assert!(evaluated(&guess(&latchkey, name, WRONG).await));
+        }
+        let begun = std::time::Instant::now();
+        assert!(!evaluated(&guess(&latchkey, name, WRONG).await));
+        assert!(begun.elapsed() >= Duration::from_millis(20), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn s_111_a_hundred_in_a_known_browser_end_the_password() {
     let latchkey = Latchkey::start().await;
     let alice = latchkey.alice().await;
