@@ -32,6 +32,8 @@ const LEFTOVERS_KEPT: Duration = Duration::from_hours(24);
 /// How long it is remembered, after its time, what must not count once more. A clock that went
 /// wrong by a day and is set right again brings nothing back to life.
 const REMEMBERED: Duration = Duration::from_hours(48);
+/// How long assertions of clients are remembered past their time: another node's clock may be behind.
+const ASSERTIONS_KEPT: Duration = Duration::from_mins(5);
 const DAY: Duration = Duration::from_hours(24);
 /// How long the days stay in which somebody failed at names that nobody has.
 const UNKNOWN_DAYS_KEPT: Duration = Duration::from_hours(24);
@@ -133,7 +135,8 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     until_done!(app, queue::sweep, now - LEFTOVERS_KEPT);
     until_done!(app, devices::sweep, now - DEVICE_TTL);
     until_done!(app, revoked_tokens::sweep, now - REMEMBERED);
-    until_done!(app, used_assertions::sweep, now - REMEMBERED);
+    until_done!(app, used_assertions::sweep, now - ASSERTIONS_KEPT);
+    until_done!(app, used_assertions::sweep_notes, now - REMEMBERED);
     until_done!(app, client_failures::sweep, now - CLIENT_FAILURES_KEPT);
     until_done!(app, client_requests::sweep, now - CLIENT_REQUESTS_KEPT);
     until_done!(app, authorizations::sweep, now - KEPT);

@@ -206,13 +206,18 @@ async fn an_assertion_counts_once_whatever_the_clock_does() {
     let endpoints = &stage.latchkey.endpoints;
     let first = endpoints.post(paths::TOKEN, &assertion, &form).await;
     assert_ne!(first.status, 401, "the assertion is good: {first}");
-    for away in [86_400, -3600] {
+    for away in [86_400, -3600, 172_000] {
         set(&stage.latchkey.clock, away);
         sweep(&stage.latchkey.app).await.expect("it sweeps");
         set(&stage.latchkey.clock, 1);
         let again = endpoints.post(paths::TOKEN, &assertion, &form).await;
         again.refuses(401, "invalid_client");
     }
+    // The client itself goes on as soon as the time of what was forgotten has passed.
+    stage.latchkey.pass_seconds(120);
+    let assertion = stage.latchkey.assertion(&payroll, &key);
+    let next = endpoints.post(paths::TOKEN, &assertion, &form).await;
+    assert_ne!(next.status, 401, "a new assertion is good: {next}");
 }
 
 /// Whether this code opens the account to a browser that has proven the password.

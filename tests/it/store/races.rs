@@ -137,6 +137,36 @@ on_both_engines! {
         assert!(!sessions::end(&mut db.write().await.unwrap(), "session", "x", at(3)).await.unwrap());
     }
 
+    async fn an_assertion_that_is_being_forgotten_is_not_good_again(db: TestDatabase) {
+        for round in 0..20 {
+            let jti = format!("jti {round}");
+            let mut write = db.write().await.unwrap();
+            assert!(
+                used_assertions::insert_once(&mut write, "printer", &jti, at(round)).await.unwrap()
+            );
+            write.commit().await.unwrap();
+            let tasks = (0..6).map(|number| {
+                let (store, jti) = (db.clone(), jti.clone());
+                tokio::spawn(async move {
+                    let mut write = store.write().await.unwrap();
+                    let again = if number % 3 == 1 {
+                        used_assertions::sweep(&mut write, at(round + 1), 9).await.unwrap();
+                        false
+                    } else {
+                        used_assertions::insert_once(&mut write, "printer", &jti, at(round))
+                            .await
+                            .unwrap()
+                    };
+                    write.commit().await.unwrap();
+                    again
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                assert!(!task.await.unwrap(), "round {round}");
+            }
+        }
+    }
+
     async fn names_requests_steps_and_assertions_are_taken_once(db: TestDatabase) {
         ada_and_her_printer(&db, &[]).await;
         let mut write = db.write().await.unwrap();

@@ -335,7 +335,17 @@ on_both_engines! {
         assert!(used_assertions::insert_once(db, "a", "j", at(10)).await.unwrap());
         assert!(used_assertions::insert_once(db, "b", "j", at(10)).await.unwrap());
         assert!(!used_assertions::insert_once(db, "a", "j", at(10)).await.unwrap());
+        assert!(used_assertions::insert_once(db, "a", "k", at(20)).await.unwrap());
         assert_eq!(used_assertions::sweep(db, at(11), 9).await.unwrap(), 2);
+        // What is forgotten is no good for ever, nor what expired by then.
+        assert!(!used_assertions::insert_once(db, "a", "j", at(10)).await.unwrap());
+        assert!(!used_assertions::insert_once(db, "a", "new", at(9)).await.unwrap());
+        assert!(used_assertions::insert_once(db, "a", "l", at(11)).await.unwrap());
+        assert!(used_assertions::insert_once(db, "c", "j", at(9)).await.unwrap());
+        assert_eq!(used_assertions::sweep(db, at(30), 9).await.unwrap(), 5);
+        assert!(!used_assertions::insert_once(db, "a", "k", at(20)).await.unwrap());
+        assert_eq!(used_assertions::sweep_notes(db, at(11), 9).await.unwrap(), 2);
+        assert!(!used_assertions::insert_once(db, "a", "k", at(20)).await.unwrap());
         assert!(instance::get(db, "n").await.unwrap().is_none());
         instance::set(db, "n", "v").await.unwrap();
         instance::set(db, "n", "w").await.unwrap();
