@@ -218,7 +218,7 @@ async fn s_117_racing_guesses_are_no_more_than_slow_ones() {
     let latchkey = Latchkey::start_with(in_haste).await;
     let alice = latchkey.alice().await;
     let mut guesses = Vec::new();
-    for _ in 0..60 {
+    for _ in 0..200 {
         let mut browser = latchkey.browser();
         let login = browser.open(paths::LOGIN).await;
         let filled = login.fill("username", "alice").fill("password", WRONG);
@@ -249,7 +249,7 @@ async fn s_117_two_nodes_and_a_restart_count_together() {
     let second = latchkey.another_node().await;
     let sockets = [latchkey.issuer.clone(), second.endpoints.socket()];
     let mut guesses = Vec::new();
-    for number in 0..40 {
+    for number in 0..200 {
         let mut browser = latchkey.browser();
         let login = browser.open(paths::LOGIN).await;
         let filled = login.fill("username", "alice").fill("password", WRONG);
