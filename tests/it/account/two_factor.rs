@@ -260,6 +260,8 @@ async fn a_lost_phone_is_replaced_after_a_backup_code() {
 async fn of_several_apps_one_can_be_replaced() {
     let (latchkey, alice, mut browser) = alice_is_here().await;
     let (pixel, _) = latchkey.turn_on(&mut browser).await;
+    // They are listed in the order in which they came.
+    latchkey.pass_seconds(1);
     let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
     assert!(page.says("New phone? Replace") && !page.says("Replace all"), "{page}");
     assert!(!page.says("Replace Pixel"), "there is but one: {page}");
