@@ -57,37 +57,78 @@ pub fn client_address_of(data: &[u8]) {
         ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network"));
     let headers = headers_of(data, &["x-forwarded-for", "forwarded"]);
     let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
-    assert_eq!(client_address(stranger, &headers, (&trusted, ForwardedHeader::Any)), stranger);
     let proxy = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-    let found = client_address(proxy, &headers, (&trusted, ForwardedHeader::Any));
-    let line = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().ok());
-    match (line("x-forwarded-for"), line("forwarded")) {
-        (None, None) => assert_eq!(found, proxy),
-        (Some(Some(line)), None) if !line.contains('"') => {
-            assert_eq!(found, believed(line, &trusted).unwrap_or(proxy), "{line:?}");
-        }
-        (Some(Some(one)), Some(Some(_))) if !one.contains('"') && found != proxy => {
-            assert_eq!(Some(found), believed(one, &trusted), "both must say the same");
-        }
-        _ => {}
+    let found = |header| client_address(proxy, &headers, (&trusted, header));
+    for header in [ForwardedHeader::Any, ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded]
+    {
+        assert_eq!(client_address(stranger, &headers, (&trusted, header)), stranger);
     }
+    // What the other reader says; nothing where the header is not there.
+    let said = |name, parts: fn(&str) -> Vec<Option<IpAddr>>| {
+        let line = headers.get(name).map(|value: &HeaderValue| value.to_str().ok());
+        line.map(|line| line.and_then(|line| believed(&parts(line), &trusted)).unwrap_or(proxy))
+    };
+    let one =
+        said("x-forwarded-for", |line| line.split(',').map(|part| hop(part.trim())).collect());
+    let other = said("forwarded", elements_of_forwarded);
+    // A quoted string has no business in `X-Forwarded-For`, and the two read it differently.
+    let quoted = headers.get("x-forwarded-for").is_some_and(|line| line.as_bytes().contains(&b'"'));
+    assert_eq!(found(ForwardedHeader::Forwarded), other.unwrap_or(proxy), "{headers:?}");
+    if quoted {
+        return;
+    }
+    assert_eq!(found(ForwardedHeader::XForwardedFor), one.unwrap_or(proxy), "{headers:?}");
+    let both = match (one, other) {
+        (Some(one), Some(other)) if one != other => proxy,
+        (one, other) => one.or(other).unwrap_or(proxy),
+    };
+    assert_eq!(found(ForwardedHeader::Any), both, "{headers:?}");
 }
 
-/// `X-Forwarded-For` read from the left: what stands further right counts more.
-fn believed(line: &str, trusted: &[IpNet]) -> Option<IpAddr> {
-    let (mut found, mut first) = (None, true);
-    for part in line.split(',') {
-        found = match hop(part.trim()) {
-            Some(address) if !trusted.iter().any(|network| network.contains(&address)) => {
-                Some(address)
+/// The hops of a list read from the left: what stands further right counts more.
+fn believed(hops: &[Option<IpAddr>], trusted: &[IpNet]) -> Option<IpAddr> {
+    let mut found = None;
+    for (at, hop) in hops.iter().enumerate() {
+        found = match hop {
+            Some(address) if !trusted.iter().any(|network| network.contains(address)) => {
+                Some(*address)
             }
-            Some(address) if first => Some(address),
+            Some(address) if at == 0 => Some(*address),
             Some(_) => found,
             None => None,
         };
-        first = false;
     }
     found
+}
+
+/// `Forwarded` (RFC 7239 §4), a character after the other: who each element is `for`.
+fn elements_of_forwarded(line: &str) -> Vec<Option<IpAddr>> {
+    let (mut elements, mut element, mut quoted) = (Vec::new(), String::new(), false);
+    for character in line.chars() {
+        quoted ^= character == '"';
+        if character == ',' && !quoted {
+            elements.push(std::mem::take(&mut element));
+        } else {
+            element.push(character);
+        }
+    }
+    elements.push(element);
+    elements.iter().map(|element| for_of(element.trim())).collect()
+}
+
+/// The one `for` among the pairs of an element.
+fn for_of(element: &str) -> Option<IpAddr> {
+    let mut values = Vec::new();
+    for pair in element.split(';') {
+        let Some(at) = pair.find('=') else { continue };
+        let (name, value) = (pair[..at].trim_start(), &pair[at + 1..]);
+        if name.eq_ignore_ascii_case("for") {
+            values.push(value.trim_end());
+        }
+    }
+    let [value] = values[..] else { return None };
+    let inside = value.strip_prefix('"').map(|rest| rest.strip_suffix('"'));
+    hop(inside.unwrap_or(Some(value))?)
 }
 
 /// An address, perhaps in brackets, perhaps with a port.

@@ -117,7 +117,8 @@ async fn authenticate(
     proven
 }
 
-/// Counts what was not believed: against the address, and as a guess where it was one.
+/// Counts what was not believed: as a guess where it was one, whatever else its address has used up,
+/// and against the address.
 async fn refused(
     app: &App,
     proof: &Proof<'_>,
@@ -127,8 +128,8 @@ async fn refused(
     if matches!(proof, Proof::None { .. }) {
         return Ok(());
     }
-    app.limits.unproven(address).map_err(OAuthError::too_many)?;
-    Ok(client_failures::failed(app, id, address).await?)
+    client_failures::failed(app, id, address).await?;
+    app.limits.unproven(address).map_err(OAuthError::too_many)
 }
 
 /// The client called `id`, if `proof` shows that it is calling.

@@ -18,6 +18,7 @@ use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::scope::Scope;
 use crate::store::users;
+use crate::web::client_address::ClientAddress;
 use crate::web::parameters::is_form;
 
 /// Why the caller learns nothing (RFC 6750 §3).
@@ -64,15 +65,17 @@ impl IntoResponse for NoInformation {
 /// By GET, with the token in the `Authorization` header.
 pub(super) async fn get(
     State(app): State<Arc<App>>,
+    from: ClientAddress,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, NoInformation> {
-    answer(&app, &uri, &headers, None).await
+    answer(&app, from, &presented(&uri, &headers, None)?).await
 }
 
 /// By POST, with the token in the header or in a form (RFC 6750 §2.2).
 pub(super) async fn post(
     State(app): State<Arc<App>>,
+    from: ClientAddress,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -83,7 +86,7 @@ pub(super) async fn post(
     } else {
         None
     };
-    answer(&app, &uri, &headers, in_form).await
+    answer(&app, from, &presented(&uri, &headers, in_form)?).await
 }
 
 fn presented(
@@ -107,16 +110,11 @@ fn presented(
     }
 }
 
-async fn answer(
-    app: &App,
-    uri: &Uri,
-    headers: &HeaderMap,
-    in_form: Option<String>,
-) -> Result<Response, NoInformation> {
-    let token = presented(uri, headers, in_form)?;
+async fn answer(app: &App, from: ClientAddress, shown: &str) -> Result<Response, NoInformation> {
     let dead = || OAuthError::invalid_token("the access token is expired, revoked or not ours");
-    let live = access_token::check(app, &token).await?.ok_or_else(dead)?;
-    let LiveToken { token, client, standing: Some(standing) } = &live else {
+    let live = access_token::check(app, shown).await?;
+    let Some(LiveToken { token, client, standing: Some(standing) }) = &live else {
+        app.limits.unproven(from.rate_limit_key()).map_err(OAuthError::too_many)?;
         return Err(dead().into());
     };
     // A resource server that was shown the token must not learn here what the client may.

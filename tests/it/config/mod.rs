@@ -215,6 +215,14 @@ fn proxies_that_are_everybody_are_warned_of_and_a_loopback_issuer_is_not() {
     assert_eq!(read("").unwrap().warnings(), Vec::<String>::new());
     let own = read("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]").unwrap();
     assert_eq!(own.warnings(), Vec::<String>::new());
+    // A proxy on this machine that is not among those that are believed.
+    let text = |trusted: &str| {
+        format!("issuer = \"https://id.example\"\n[server]\ntrusted_proxies = [{trusted}]")
+    };
+    let warnings = read(&text("\"10.0.0.0/8\"")).unwrap().warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("127.0.0.1"), "{warnings:?}");
+    let named = read(&text("\"10.0.0.0/8\", \"127.0.0.1/32\"")).unwrap();
+    assert_eq!(named.warnings(), Vec::<String>::new());
     for network in ["0.0.0.0/0", "::/0"] {
         let text = format!("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"{network}\"]");
         let warnings = read(&text).unwrap().warnings();

@@ -1,6 +1,7 @@
 //! Signed assertions of clients (S-049 … S-052).
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use latchkey::paths;
 use serde_json::{Value, json};
@@ -30,7 +31,10 @@ pub struct Signing {
 
 impl Signing {
     pub async fn start() -> Self {
-        let latchkey = Latchkey::start().await;
+        Self::on(Latchkey::start().await).await
+    }
+
+    async fn on(latchkey: Latchkey) -> Self {
         let key = AssertionKey::generate("key-1");
         let client = latchkey.client(keyed(&key)).await;
         Self { latchkey, key, client }
@@ -169,11 +173,15 @@ async fn s_051_every_claim_of_an_assertion_must_be_right() {
 
 #[tokio::test]
 async fn s_052_algorithm_and_key_are_the_registered_ones() {
-    let signing = Signing::start().await;
+    let latchkey = Latchkey::start_with(|config| {
+        config.outbound.allow_private_networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        config.outbound.timeout = Duration::from_secs(1).into();
+    });
+    let signing = Signing::on(latchkey.await).await;
     // Whoever is called from the header would hear it.
     let ear = TcpListener::bind("127.0.0.1:0").expect("a free port");
     ear.set_nonblocking(true).expect("a listener that does not wait");
-    let ear_url = format!("http://{}/keys", ear.local_addr().expect("an address"));
+    let ear_url = format!("https://{}/keys", ear.local_addr().expect("an address"));
     let claims = signing.claims(&json!({}));
     let attacker = AssertionKey::generate("key-1");
     let public = signing.key.public_jwk();
@@ -210,6 +218,8 @@ async fn s_052_algorithm_and_key_are_the_registered_ones() {
         answer.refuses(401, "invalid_client");
     }
     assert!(ear.accept().is_err(), "a header made us call somebody");
+    assert!(signing.latchkey.app.outbound.fetch_json(&ear_url).await.is_err());
+    assert!(ear.accept().is_ok(), "it hears who calls");
     for typ in ["JWT", "client-authentication+jwt", "application/client-authentication+jwt"] {
         let claims = signing.claims(&json!({ "jti": typ }));
         let assertion = signing.key.sign_with(&header(json!({ "typ": typ })), &claims);

@@ -1,5 +1,6 @@
 //! Who asks too often (S-056, S-112), and who is not disturbed by it.
 
+use latchkey::config::RateLimits;
 use latchkey::paths;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -14,9 +15,14 @@ use crate::support::stage::Stage;
 
 /// The limits as they are by default, behind a proxy that tells where requests come from.
 async fn limited() -> Latchkey {
+    limited_with(|_| {}).await
+}
+
+async fn limited_with(change: impl FnOnce(&mut RateLimits)) -> Latchkey {
     Latchkey::start_with(|config| {
-        config.rate_limits = latchkey::config::RateLimits::default();
+        config.rate_limits = RateLimits::default();
         config.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+        change(&mut config.rate_limits);
     })
     .await
 }
@@ -135,6 +141,44 @@ async fn s_056_guessing_a_secret_ends_for_its_address_only() {
     there.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
     latchkey.pass_seconds(61);
     here.post(paths::INTROSPECT, &rs.credentials(), &form).await.good();
+}
+
+#[tokio::test]
+async fn s_056_who_has_used_up_another_limit_guesses_no_more() {
+    let latchkey = limited_with(|limits| limits.unproven_per_minute = 1).await;
+    let rs = latchkey.client(clients::rs()).await;
+    let form = [("token", "lk_at_nothing")];
+    let here = latchkey.endpoints.over(client_from("192.0.2.20"));
+    let nobody = Credentials::Basic("nobody".into(), "x".into());
+    while here.post(paths::INTROSPECT, &nobody, &form).await.status != 429 {}
+    let wrong = Credentials::Basic(rs.id.clone(), "wrong-secret-of-nobody".into());
+    for _ in 0..31 {
+        program_turned_away(&here.post(paths::INTROSPECT, &wrong, &form).await);
+    }
+    program_turned_away(&here.post(paths::INTROSPECT, &rs.credentials(), &form).await);
+}
+
+#[tokio::test]
+async fn tokens_that_are_none_are_limited_at_userinfo_and_good_ones_are_not() {
+    let latchkey = limited_with(|limits| limits.unproven_per_minute = 5).await;
+    let alice = latchkey.alice().await;
+    let web = latchkey.client(clients::web()).await;
+    let mut browser = browser_from(&latchkey, "192.0.2.20");
+    let tokens = latchkey.tokens_in(&mut browser, &alice, &web, &[]).await;
+    let access = tokens["access_token"].as_str().expect("a token").to_owned();
+    let here = latchkey.endpoints.over(client_from("192.0.2.20"));
+    let mut refused = 0;
+    loop {
+        let answer = here.get(paths::USERINFO, &Credentials::Bearer("lk_at_nothing".into())).await;
+        if answer.status == 429 {
+            program_turned_away(&answer);
+            break;
+        }
+        answer.refuses(401, "invalid_token");
+        refused += 1;
+    }
+    assert!((5..10).contains(&refused), "{refused}");
+    here.get(paths::USERINFO, &Credentials::Bearer(access)).await.good();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -150,10 +150,8 @@ impl Oracles {
 
 /// Fails if an answer took so long that something hangs, or that people would wait.
 pub fn check_time(url: &Url, took: Duration) {
-    let longest = match *IS_SWIFT {
-        true => SWIFT[usize::from(url.path().starts_with(paths::LOGIN))],
-        false => LONGEST,
-    };
+    let is_sign_in = url.path().starts_with(paths::LOGIN);
+    let longest = if *IS_SWIFT { SWIFT[usize::from(is_sign_in)] } else { LONGEST };
     assert!(took < longest, "{} took {took:?}", url.path());
 }
 
