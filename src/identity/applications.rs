@@ -14,7 +14,7 @@ use crate::store::consents::{self, Consent};
 use crate::store::events::{self, Event};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
-use crate::store::{StoreError, acting, authorization_requests};
+use crate::store::{Db, StoreError, acting, authorization_requests};
 
 /// An application that a person let in.
 #[derive(Clone, Debug)]
@@ -108,13 +108,27 @@ pub async fn revoke(
     Ok(true)
 }
 
+/// Ends what every application has of a person, also of those that ask for no consent, and tells
+/// those that want to hear of it; gives whom the person had allowed something.
+pub async fn end_all(
+    app: &App,
+    db: &mut Db,
+    user_id: &str,
+    reason: &str,
+) -> Result<Vec<String>, StoreError> {
+    let now = app.clock.now();
+    let clients = consents::revoke_all(db, user_id, reason, now).await?;
+    logout_notices::enqueue_revoked(app, db, user_id, now).await?;
+    Ok(clients)
+}
+
 /// Disconnects every application, as [`revoke`] does; says how many.
 pub async fn revoke_all(app: &App, who: Revoker<'_>) -> Result<usize, StoreError> {
     let now = app.clock.now();
     let mut db = app.store.write().await?;
     acting::begin(&mut db, who.session, now).await?;
     let reason = "disconnected by the person";
-    let clients = consents::revoke_all(&mut db, &who.user.id, reason, now).await?;
+    let clients = end_all(app, &mut db, &who.user.id, reason).await?;
     if !clients.is_empty() {
         let event = Event {
             details: json!({ "applications": clients }),
@@ -122,7 +136,6 @@ pub async fn revoke_all(app: &App, who: Revoker<'_>) -> Result<usize, StoreError
         };
         events::record(&mut db, &event).await?;
     }
-    logout_notices::enqueue_revoked(app, &mut db, &who.user.id, now).await?;
     db.commit().await?;
     Ok(clients.len())
 }

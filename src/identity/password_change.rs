@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::identity::confirm::source;
 use crate::identity::sessions::{self, Proof, Whereabouts};
-use crate::identity::{lockout, logout_notices};
+use crate::identity::{applications as connected, lockout};
 use crate::notices::{self, Notice};
 use crate::store::credentials::{self, PasswordCredential};
 use crate::store::events::{self, Event};
@@ -16,7 +16,7 @@ use crate::store::links::{self, Purpose};
 use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::store::{
-    Db, StoreError, acting, applications, consents, devices, pending_sign_ins, sessions as browsers,
+    Db, StoreError, acting, applications, devices, pending_sign_ins, sessions as browsers,
 };
 
 /// What tokens and sessions that end with the old password are told.
@@ -112,7 +112,6 @@ pub async fn change(app: &App, change: Change<'_>) -> Result<Changed, StoreError
 async fn end_applications(app: &App, db: &mut Db, user_id: &str) -> Result<u64, StoreError> {
     let now = app.clock.now();
     let mut clients = BTreeSet::from_iter(applications::holders(db, user_id, now).await?);
-    clients.extend(consents::revoke_all(db, user_id, REASON, now).await?);
-    logout_notices::enqueue_revoked(app, db, user_id, now).await?;
+    clients.extend(connected::end_all(app, db, user_id, REASON).await?);
     Ok(u64::try_from(clients.len()).unwrap_or(u64::MAX))
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::hashing::HashingError;
+use crate::identity::applications;
 use crate::identity::groups;
 use crate::identity::lockout;
 use crate::identity::password::{self, Weakness};
@@ -16,7 +17,7 @@ use crate::store::credentials::{self, PasswordCredential};
 use crate::store::events::{self, Event};
 use crate::store::links::{self, Purpose};
 use crate::store::users::{self, User};
-use crate::store::{Db, StoreError, authorizations, devices, factor_failures, pending_sign_ins};
+use crate::store::{Db, StoreError, devices, factor_failures, pending_sign_ins};
 
 /// A person to be added.
 #[derive(Debug, Default)]
@@ -268,9 +269,8 @@ async fn end_everything(
     user_id: &str,
     reason: &str,
 ) -> Result<(), StoreError> {
-    let now = app.clock.now();
     sessions::end_all(app, db, user_id, None, reason).await?;
-    authorizations::revoke_for_user(db, user_id, reason, now).await?;
+    applications::end_all(app, db, user_id, reason).await?;
     // Nor does anything go on that was begun with the old password, or by a link.
     links::void_all(db, Purpose::Recovery, user_id).await?;
     links::void_all(db, Purpose::Email, user_id).await?;

@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::hashing::HashingError;
-use crate::identity::lockout;
 use crate::identity::password::{self, Weakness};
 use crate::identity::sessions::{self, Whereabouts};
 use crate::identity::sign_in::canonical_login;
+use crate::identity::{applications, lockout};
 use crate::keys::{Mac, place, purpose};
 use crate::notices::{self, Notice, RECOVERY_TTL, Source};
 use crate::paths;
@@ -27,7 +27,7 @@ use crate::store::links::{self, Link, Purpose};
 use crate::store::queue::{self, Job};
 use crate::store::throttle::UNKNOWN;
 use crate::store::users::{self, User};
-use crate::store::{Db, StoreError, authorizations, devices, pending_sign_ins};
+use crate::store::{Db, StoreError, devices, pending_sign_ins};
 
 /// What requests for a link are called in the queue.
 const KIND: &str = "recovery";
@@ -267,7 +267,7 @@ pub async fn choose(
     // link turns out to be used, nothing of this ever happened.
     let why = "password recovered";
     sessions::end_all(app, &mut db, &user.id, None, why).await?;
-    authorizations::revoke_for_user(&mut db, &user.id, why, now).await?;
+    applications::end_all(app, &mut db, &user.id, why).await?;
     let link = links::spend(&mut db, Purpose::Recovery, &sha256(token), now).await?;
     let Some(user) = owner(&mut db, link).await? else { return Ok(Chosen::Gone) };
     replace(&mut db, &user, hash, now).await?;

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::acts::Act;
-use crate::identity::{logout_notices, sessions};
+use crate::identity::{applications, sessions};
 use crate::notices::{self, Notice, Source};
 use crate::store::events::Event;
-use crate::store::{Db, StoreError, acting, consents, events, removals, users};
+use crate::store::{Db, StoreError, acting, events, removals, users};
 
 /// At most so many accounts are removed in one run.
 const BATCH: i64 = 100;
@@ -113,9 +113,6 @@ async fn end_everything(
     user_id: &str,
     except: Option<&str>,
 ) -> Result<(), StoreError> {
-    let now = app.clock.now();
     sessions::end_all(app, db, user_id, except, REASON).await?;
-    consents::revoke_all(db, user_id, REASON, now).await?;
-    logout_notices::enqueue_revoked(app, db, user_id, now).await?;
-    Ok(())
+    applications::end_all(app, db, user_id, REASON).await.map(drop)
 }

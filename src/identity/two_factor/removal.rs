@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{By, policy};
 use crate::app::App;
 use crate::identity::people::{self, PeopleError};
-use crate::identity::sessions;
+use crate::identity::{logout_notices, sessions};
 use crate::notices::{self, Notice, Source};
 use crate::store::events::{self, Event};
 use crate::store::users::User;
@@ -97,6 +97,7 @@ pub async fn reset(app: &App, who: &str) -> Result<(User, u64), PeopleError> {
     let mut db = app.store.write().await?;
     sessions::end_all(app, &mut db, &user.id, None, why).await?;
     authorizations::revoke_for_user(&mut db, &user.id, why, now).await?;
+    logout_notices::enqueue_revoked(app, &mut db, &user.id, now).await?;
     // In the order in which a code is checked: neither then waits for the other.
     pending_sign_ins::remove_for_user(&mut db, &user.id).await?;
     factor_failures::hold(&mut db, &user.id).await?;

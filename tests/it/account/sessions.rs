@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use latchkey::clock::Timestamp;
-use latchkey::identity::{logout_notices, people};
+use latchkey::identity::{logout_notices, people, two_factor};
 use latchkey::paths;
 use latchkey::server::sweeping::sweep;
 use latchkey::store::events::{self, Event};
@@ -392,6 +392,43 @@ async fn applications_that_lose_their_access_are_told_once_as_well() {
     told.dedup();
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(notices(&stage.latchkey).await, [], "each once");
+}
+
+#[tokio::test]
+async fn applications_whose_session_is_long_over_are_told_when_support_or_a_mail_ends_their_access()
+{
+    for ending in ["mail", "password", "two-factor"] {
+        let mut stage = Stage::set().await;
+        let mut metadata = clients::other();
+        metadata["backchannel_logout_uri"] = json!("https://other.example/out");
+        let calendar = stage.latchkey.client(metadata).await;
+        let ask =
+            Ask::of(&calendar).with("scope", "openid offline_access").with("prompt", "consent");
+        let grant = stage.grant(&ask).await;
+        stage.latchkey.pass_seconds(1);
+        people::sign_out(&stage.latchkey.app, "alice").await.unwrap();
+        notices(&stage.latchkey).await;
+        assert!(stage.is_alive(&grant.access).await, "{ending}: it outlives the session");
+        stage.latchkey.pass_seconds(1);
+        let app = &stage.latchkey.app;
+        match ending {
+            "mail" => {
+                let link = stage.latchkey.recovery_link(&stage.alice).await;
+                let new = "w1nter-Kettle-Falls%7";
+                let page = stage.browser.open(&link).await.fill("password", new);
+                let page = page.fill("repeat", new);
+                stage.browser.submit(&page, "Set new password").await.page();
+            }
+            "password" => {
+                people::set_password(app, "alice", &"w1nter-Kettle-Falls%7".into()).await.unwrap();
+            }
+            _ => drop(two_factor::reset(app, "alice").await.unwrap()),
+        }
+        stage.is_dead(ending, &grant).await;
+        let told = notices(&stage.latchkey).await;
+        assert_eq!(told.len(), 1, "{ending}: {told:?}");
+        assert_eq!(told[0].client_id, calendar.id);
+    }
 }
 
 /// Signs in to an application and redeems the code; the status of the answer.

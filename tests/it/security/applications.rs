@@ -10,11 +10,14 @@ use crate::support::Latchkey;
 use crate::support::browser::Arrival;
 use crate::support::clients;
 use crate::support::endpoint::Credentials;
-use crate::support::flow::{post_raw, sign_in as enter, sign_in_with, totp};
+use crate::support::flow::{post_raw, sign_in as enter, sign_in_with, totp, type_in};
 use crate::support::happenings::disconnect;
 use crate::support::page::Page;
 use crate::support::people::PASSWORD;
 use crate::support::stage::{Ask, Grant, Stage, is_alive, walk_on};
+
+/// What Alice chooses where support had set [`NEW`].
+const OWN: &str = "an0ther-Lamp%44";
 
 /// The body without what differs from request to request.
 fn masked(page: &Page) -> String {
@@ -111,6 +114,32 @@ async fn s_140_a_yes_ends_with_all_applications_in_a_session_that_stays() {
         let page = stage.browser.open(paths::ACCOUNT_APPLICATIONS).await;
         assert!(page.says("No application is connected"), "{ending}: {page}");
         counts_no_more(&mut stage, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn s_136_after_a_new_password_that_puts_all_out_applications_ask_again() {
+    for by_mail in [true, false] {
+        let mut stage = Stage::set().await;
+        let before = stage.grant(&stage.ask_offline()).await;
+        if by_mail {
+            let link = stage.latchkey.recovery_link(&stage.alice).await;
+            let page = stage.browser.open(&link).await.fill("password", NEW).fill("repeat", NEW);
+            let page = stage.browser.submit(&page, "Set new password").await.page();
+            assert!(page.says("applications will have to ask you again"), "{page}");
+        } else {
+            people::set_password(&stage.latchkey.app, "alice", &NEW.into()).await.expect("set");
+        }
+        stage.is_dead("what was allowed before", &before).await;
+        let mut arrival = stage.browser.arrive(&stage.ask_offline().address()).await;
+        let page = type_in(&mut stage.browser, arrival.page(), "alice", NEW).await;
+        arrival = page;
+        if !by_mail {
+            let page = arrival.page().fill("password", OWN).fill("repeat", OWN);
+            arrival = stage.browser.submit(&page, "Set new password").await;
+        }
+        let page = arrival.page();
+        assert!(page.heading().starts_with("Allow Photo Printer"), "{by_mail}: {page}");
     }
 }
 

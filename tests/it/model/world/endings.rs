@@ -120,6 +120,7 @@ impl World {
     fn end_everything(&mut self, who: usize) {
         self.end_sessions(who, None);
         self.revoke_grants(who, None);
+        self.consents.retain(|(of, _), _| *of != who);
         self.forget_owed(who);
         self.people[who].trusted.clear();
     }
@@ -127,7 +128,6 @@ impl World {
     /// The account is removed, with all that is its.
     pub fn remove(&mut self, who: usize) {
         self.end_everything(who);
-        self.consents.retain(|(of, _), _| *of != who);
         self.people[who] = super::Person { gone: true, ..super::Person::default() };
     }
 
