@@ -16,9 +16,8 @@ use crate::clock::Timestamp;
 use crate::identity::attempts::KEPT_A_DAY;
 use crate::identity::familiarity::{HISTORY, Habits};
 use crate::paths;
-use crate::store::events;
-use crate::store::failure_counts;
 use crate::store::sign_ins::{self, Search, Which};
+use crate::store::{acting, events, failure_counts};
 use crate::web::error::PageError;
 use crate::web::here::Here;
 use crate::web::session::{Browser, SignedIn};
@@ -109,10 +108,11 @@ pub(super) async fn post(
 ) -> Result<Response, PageError> {
     let format = Format::named(form.text("format"))
         .ok_or(PageError::BadForm("There is no file of that kind."))?;
-    let attempts = collect(&app, &who).await?;
     let details = json!({ "what": "sign-in history", "format": format.name() });
     let event = here.act(&who.user, &who.session).event(&app, "data_exported", details);
+    let attempts = collect(&app, &who).await?;
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, &who.session, app.clock.now()).await?;
     events::record(&mut db, &event).await?;
     db.commit().await?;
     let now = app.clock.now();

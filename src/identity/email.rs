@@ -104,6 +104,7 @@ pub async fn cancel(app: &App, act: Act<'_>) -> Result<(), StoreError> {
     let mut db = app.store.write().await?;
     acting::begin(&mut db, act.session, app.clock.now()).await?;
     links::void_all(&mut db, Purpose::Email, &act.user.id).await?;
+    events::record(&mut db, &act.event(app, "email_change_canceled", json!({}))).await?;
     db.commit().await
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::identity::acts::Act;
-use crate::store::{StoreError, events, sign_ins};
+use crate::store::{StoreError, acting, events, sign_ins};
 use crate::user_agent;
 
 /// What a person recognizes as their own.
@@ -22,6 +22,7 @@ pub enum Own<'a> {
 /// of a sign-in does not vouch for it.
 pub async fn recognize(app: &App, act: Act<'_>, own: Own<'_>) -> Result<bool, StoreError> {
     let mut db = app.store.write().await?;
+    acting::begin(&mut db, act.session, app.clock.now()).await?;
     let event = match own {
         Own::SignIn(id) => {
             let found = sign_ins::find(&mut db, &act.user.id, id).await?;

@@ -95,7 +95,7 @@ fn set_up_pages() -> Vec<Sample> {
         &shell(),
         &json!({
             "action": "/account/two-factor/set-up", "saved_action": "/account/two-factor",
-            "cancel_url": "/account/two-factor", "replace": null, "only": [], "more": false,
+            "cancel_url": "/account/two-factor", "replace": null, "only": [], "another": false, "more": false,
             "others": [], "set_up": set_up(), "codes": null,
         }),
     );
@@ -110,6 +110,7 @@ fn set_up_pages() -> Vec<Sample> {
             { "name": "<b>Tablet</b>", "url": "/account/two-factor/set-up?replace=2" },
         ],
     });
+    let again = json!({ "another": true });
     let saving = json!({ "set_up": null, "codes": codes() });
     let at_sign_in = json!({
         "action": "/login/two-factor/set-up", "request": "r", "to": "", "account": alice(),
@@ -124,6 +125,7 @@ fn set_up_pages() -> Vec<Sample> {
         sample(page, "first", own.clone()),
         sample(page, "more", with(&own, &json!({ "more": true, "others": ["Pixel 8"] }))),
         sample(page, "replace", with(&own, &wrong)),
+        sample(page, "again", with(&own, &again)),
         sample(page, "codes", with(&own, &saving)),
         sample(sign_in, "asked", at_sign_in.clone()),
         sample(sign_in, "bare", with(&at_sign_in, &bare)),

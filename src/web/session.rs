@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::app::App;
 use crate::identity::sessions::{self, Whereabouts};
 use crate::keys::Mac;
+use crate::paths;
 use crate::secret::{equal, sha256};
 use crate::store::devices::AT_ONCE;
 use crate::store::sessions::BrowserSession;
@@ -44,6 +45,13 @@ async fn passing(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, Pag
     Ok(found.map(|(session, user)| SignedIn { session, user }))
 }
 
+/// Leads to the sign-in and back to the page of this address, with its query where that is what makes
+/// it another one.
+pub fn sign_in_first(uri: &Uri) -> PageError {
+    let whole = uri.path_and_query().and_then(|whole| paths::own_page(whole.as_str()));
+    PageError::SignInFirst(whole.unwrap_or(uri.path()).to_owned())
+}
+
 /// Who is signed in, where it may be that a program sends the browser by without the person: that
 /// alone does not keep the session alive.
 #[derive(Clone, Debug)]
@@ -61,8 +69,7 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
-        let here = parts.uri.path().to_owned();
-        present(app, &parts.headers).await?.ok_or(PageError::SignInFirst(here))
+        present(app, &parts.headers).await?.ok_or_else(|| sign_in_first(&parts.uri))
     }
 }
 

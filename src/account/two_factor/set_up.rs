@@ -33,6 +33,8 @@ struct SetUpPage {
     replace: Option<String>,
     /// Whether there is another one already.
     more: bool,
+    /// Whether another code was scanned before.
+    another: bool,
     /// What those that it takes the place of are called.
     others: Vec<String>,
     /// Where it takes the place of one of those alone; none where there is but one.
@@ -57,6 +59,7 @@ impl SetUpPage {
             cancel_url: paths::ACCOUNT_TWO_FACTOR,
             replace,
             more: false,
+            another: false,
             others: Vec::new(),
             only: Vec::new(),
             set_up: None,
@@ -65,11 +68,13 @@ impl SetUpPage {
     }
 }
 
-/// What was typed so far, and what was wrong with it.
+/// What was typed so far.
+#[derive(Clone, Copy, Default)]
 struct Typed<'a> {
+    /// The app that was scanned before its owner had to confirm; empty if that was not so.
+    scanned: &'a str,
     name: &'a str,
     replace: &'a str,
-    error: Option<String>,
 }
 
 /// Shows what to scan; the same again until it is confirmed.
@@ -84,8 +89,9 @@ pub(super) async fn get(
     let asked = query.once("replace").ok().flatten();
     let replace =
         kept.get("replace").filter(|value| !value.is_empty()).or(asked).unwrap_or_default();
-    let typed = Typed { name: kept.get("name").unwrap_or_default(), replace, error: None };
-    show(&app, &browser, &who, typed).await
+    let scanned = kept.get("enrolment").unwrap_or_default();
+    let typed = Typed { scanned, name: kept.get("name").unwrap_or_default(), replace };
+    show(&app, &browser, &who, typed, None).await
 }
 
 async fn show(
@@ -93,6 +99,7 @@ async fn show(
     browser: &Browser,
     who: &RecentlySignedIn,
     typed: Typed<'_>,
+    error: Option<String>,
 ) -> Result<Response, PageError> {
     let user = &who.user;
     let (within, replaces) = (Within::Session(&who.session), Replaces::read(typed.replace));
@@ -110,11 +117,13 @@ async fn show(
     let replace = (!apps.is_empty()).then(|| typed.replace.to_owned());
     let only = if apps.len() > 1 { apps.iter().map(one_of).collect() } else { Vec::new() };
     let others = apps.into_iter().map(|one| one.name).collect();
-    let set_up = SetUpView::of(app, user, &enrolment, (typed.name, typed.error))?;
+    let another = !typed.scanned.is_empty() && typed.scanned != enrolment.id;
+    let set_up = SetUpView::of(app, user, &enrolment, (typed.name, error))?;
     let page = shell::page(app, browser, user, "account/two_factor/set_up.html").await?;
     let page = page.status(set_up.status());
     let set_up = Some(set_up);
-    page.render(app, &SetUpPage { more, others, only, set_up, ..SetUpPage::of(user, replace) })
+    let page_of = SetUpPage::of(user, replace);
+    page.render(app, &SetUpPage { more, another, others, only, set_up, ..page_of })
 }
 
 fn one_of(app: &TotpCredential) -> OneOf {
@@ -140,8 +149,8 @@ pub(super) async fn post(
     if let Confirmed::Done(outcome) = outcome {
         return welcome(&app, &who, &form, outcome).await;
     }
-    let typed = Typed { name: claim.name, replace: form.text("replace"), error };
-    show(&app, &form.browser, &who, typed).await
+    let typed = Typed { name: claim.name, replace: form.text("replace"), ..Typed::default() };
+    show(&app, &form.browser, &who, typed, error).await
 }
 
 /// The app is a factor: on to the backup codes, if they are new, under the session's new cookie.

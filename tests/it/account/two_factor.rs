@@ -140,6 +140,40 @@ async fn the_same_seed_is_shown_until_it_is_confirmed_or_an_hour_old() {
 }
 
 #[tokio::test]
+async fn who_took_so_long_that_they_had_to_confirm_is_told_to_scan_again() {
+    let (latchkey, alice, mut browser) = alice_is_here().await;
+    let page = browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
+    let seen = Phone::scan(&page);
+    assert!(!page.says("new code"), "{page}");
+    latchkey.pass_seconds(301);
+    let page = page.fill("code", &seen.code(&latchkey, 0)).fill("name", "Pixel");
+    let page = browser.submit(&page, "Turn on").await.page();
+    assert_eq!(page.heading(), "Confirm it’s you");
+    let page = page.fill("password", &alice.password);
+    let page = browser.submit(&page, "Confirm").await.page();
+    assert_eq!(page.heading(), "Set up two-factor");
+    assert!(page.says("so this is a new code. Delete the entry"), "{page}");
+    assert_eq!((page.status.as_u16(), page.value("name")), (200, "Pixel"), "nothing is wrong yet");
+    let phone = Phone::scan(&page);
+    assert_ne!(phone, seen, "whoever held the cookie of before has seen that one");
+    let page = page.fill("code", &phone.code(&latchkey, 0));
+    let page = browser.submit(&page, "Turn on").await.page();
+    assert_eq!(page.heading(), "Save your backup codes");
+}
+
+#[tokio::test]
+async fn who_must_sign_in_before_replacing_a_phone_still_replaces_it() {
+    let (latchkey, alice, mut browser) = alice_is_here().await;
+    let (phone, _) = latchkey.turn_on(&mut browser).await;
+    latchkey.pass_seconds(30);
+    let mut other = latchkey.browser();
+    let page = other.open(paths::ACCOUNT_TWO_FACTOR_REPLACE).await;
+    let owed = type_in(&mut other, page, "alice", &alice.password).await.page();
+    let page = phone.answer(&latchkey, &mut other, owed).await;
+    assert_eq!(page.heading(), "Set up a new phone", "{page}");
+}
+
+#[tokio::test]
 async fn apps_have_names_and_go_one_by_one() {
     let (latchkey, alice, mut browser) = alice_is_here().await;
     let (first, _) = latchkey.turn_on(&mut browser).await;

@@ -14,3 +14,4 @@ mod recovery;
 mod sessions;
 mod two_factor;
 mod walk;
+mod ways;

@@ -1,6 +1,6 @@
 //! The walk of a person: sign in, allow, arrive at the application, sign out.
 
-use latchkey::identity::people;
+use latchkey::identity::{groups, people, two_factor};
 use latchkey::paths;
 use serde_json::json;
 
@@ -22,8 +22,10 @@ struct Walk {
 
 impl Walk {
     async fn prepare(scripts: Scripts) -> Self {
-        let latchkey = Latchkey::start().await;
-        let shop = ClientPage::start().await;
+        let latchkey = Latchkey::start_with(|config| {
+            config.login.two_factor_required_for = vec!["group:staff".into()];
+        });
+        let (latchkey, shop) = (latchkey.await, ClientPage::start().await);
         let alice = latchkey.alice().await;
         let mut metadata = clients::web();
         metadata["redirect_uris"] = json!([shop.redirect_uri]);
@@ -157,6 +159,46 @@ async fn saying_no(scripts: Scripts) {
     walk.chromium.visit(&walk.begin(&[]).url).await;
     walk.sign_in(PASSWORD).await;
     walk.chromium.click("[name=decision][value=deny]").await;
+    back_at_the_shop().await;
+    walk.latchkey.pass_seconds(1);
+    // Somebody is signed in: at the choice of an account, and as somebody else.
+    walk.chromium.visit(&walk.begin(&[("prompt", "select_account")]).url).await;
+    walk.chromium.sees("Choose an account").await;
+    walk.chromium.click("#cancel").await;
+    back_at_the_shop().await;
+    walk.chromium.visit(&walk.begin(&[]).url).await;
+    walk.chromium.sees("Allow Photo Printer to use your account?").await;
+    walk.chromium.click("#switch").await;
+    walk.chromium.look("Sign in").await;
+    walk.chromium.click("#cancel").await;
+    back_at_the_shop().await;
+    // Once more who it is, where a fresh sign-in is wanted.
+    walk.chromium.visit(&walk.begin(&[("prompt", "login")]).url).await;
+    walk.chromium.sees("Confirm it’s you").await;
+    walk.chromium.click("#switch").await;
+    walk.chromium.sees("Sign in").await;
+    // At the code, at setting two-factor up, and at a password that must be replaced.
+    walk.latchkey.enrol(&walk.alice, b"12345678901234567890").await;
+    walk.sign_in(PASSWORD).await;
+    walk.chromium.sees("Enter your code").await;
+    walk.chromium.click("#cancel").await;
+    back_at_the_shop().await;
+    let bob = walk.latchkey.bob().await;
+    groups::set_groups(&walk.latchkey.app, "bob", &["staff".to_owned()]).await.expect("a group");
+    walk.chromium.forget().await;
+    walk.chromium.visit(&walk.begin(&[]).url).await;
+    walk.chromium.sign_in(&bob.username, &bob.password).await;
+    walk.chromium.sees("Set up two-factor").await;
+    walk.chromium.click("#cancel").await;
+    back_at_the_shop().await;
+    let given = "an0ther-Lamp%44";
+    people::set_password(&walk.latchkey.app, "alice", &given.into()).await.expect("set");
+    two_factor::reset(&walk.latchkey.app, "alice").await.expect("reset");
+    walk.chromium.forget().await;
+    walk.chromium.visit(&walk.begin(&[]).url).await;
+    walk.sign_in(given).await;
+    walk.chromium.sees("Choose a new password").await;
+    walk.chromium.click("#cancel").await;
     back_at_the_shop().await;
     walk.chromium.close().await;
 }

@@ -276,7 +276,7 @@ async fn s_124_the_hundredth_wrong_code_is_told_once() {
     let phone = Phone::scan(&page);
     let page = page.fill("code", &phone.code(&scene.latchkey, 0));
     let page = scene.browser.submit(&page, "Replace the old one").await.page();
-    assert!(page.says("took the place of what there was"), "{page}");
+    assert!(page.says("what it replaced no longer does"), "{page}");
     let page = scene.browser.open(paths::ACCOUNT_SECURITY).await;
     assert!(!page.says("codes are blocked"), "{page}");
     scene.latchkey.enter_with(&scene.alice, &phone).await;

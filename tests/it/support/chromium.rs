@@ -224,6 +224,11 @@ impl Chromium {
         panic!("no {kind} file came from {}", self.address().await);
     }
 
+    /// Forgets every cookie, as a browser that was never here.
+    pub async fn forget(&self) {
+        self.client.delete_all_cookies().await.expect("the browser obeys");
+    }
+
     /// Makes the window as wide as a small phone, or as a desk's screen again.
     pub async fn resize(&self, width: u32, height: u32) {
         self.client.set_window_size(width, height).await.expect("another size");
