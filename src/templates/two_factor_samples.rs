@@ -83,7 +83,6 @@ fn overview() -> Vec<Sample> {
     let page = "account/two_factor/overview.html";
     vec![
         sample(page, "off", off.clone()),
-        sample(page, "off and required", with(&off, &json!({ "required": true }))),
         sample(page, "on", on.clone()),
         sample(page, "running out", with(&on, &low)),
         sample(page, "no codes", with(&on, &none)),
