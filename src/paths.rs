@@ -133,7 +133,13 @@ pub const PAGES: &[&str] = &[
 /// The one of [`PAGES`] that `to` is; whatever else somebody wrote there is none.
 #[must_use]
 pub fn own_page(to: &str) -> Option<&'static str> {
-    PAGES.iter().chain([&ACCOUNT_TWO_FACTOR_REPLACE]).find(|page| **page == to).copied()
+    PAGES.iter().copied().chain([account_two_factor_replace()]).find(|page| *page == to)
+}
+
+/// [`ACCOUNT_TWO_FACTOR_SET_UP`] in place of the apps that there are.
+#[must_use]
+pub fn account_two_factor_replace() -> &'static str {
+    "/account/two-factor/set-up?replace=1"
 }
 
 /// Who signed in, or tried to.
@@ -147,8 +153,6 @@ pub const ACCOUNT_CHANGES: &str = "/account/changes";
 pub const ACCOUNT_TWO_FACTOR: &str = "/account/two-factor";
 /// Setting up an authenticator app.
 pub const ACCOUNT_TWO_FACTOR_SET_UP: &str = "/account/two-factor/set-up";
-/// The same in place of the apps that there are.
-pub const ACCOUNT_TWO_FACTOR_REPLACE: &str = "/account/two-factor/set-up?replace=1";
 /// Making new backup codes.
 pub const ACCOUNT_BACKUP_CODES: &str = "/account/two-factor/backup-codes";
 /// What to do after signing in by a backup code.

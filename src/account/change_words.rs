@@ -30,7 +30,11 @@ const TABLE: &[(&str, &str, Words)] = &[
     ("profile_changed", "", Say("Your profile was changed", "person", None)),
     ("appearance", "", Nothing("looks are no matter of security")),
     ("email_change_asked", "", Say("A new email address was asked for", "mail", Some("address"))),
-    ("email_change_canceled", "", Say("The new email address was canceled", "mail", None)),
+    (
+        "email_link_canceled",
+        "",
+        Say("A link to confirm an email address was canceled", "mail", None),
+    ),
     ("email_changed", "", Say("Your email address was changed", "mail", Some("address"))),
     ("email_verified", "", Say("Your email address was verified", "mail", None)),
     ("sign_in_mails_off", "", Warn("Mails about new sign-ins were turned off", "mail", None)),

@@ -210,8 +210,22 @@ impl Config {
     /// The configuration as TOML, with passwords masked.
     #[must_use]
     pub fn effective(&self) -> String {
-        let text = toml::to_string(self).unwrap_or_default();
-        text.lines().map(|line| mask_password(line) + "\n").collect()
+        let Ok(mut printed) = toml::Table::try_from(self) else { return String::new() };
+        for (_, value) in &mut printed {
+            mask_value(value);
+        }
+        toml::to_string(&printed).unwrap_or_default()
+    }
+}
+
+/// Hides passwords in every text of a value. Each is masked before it is quoted: no quote is taken for
+/// a part of a password, and none in a password for its end.
+fn mask_value(value: &mut toml::Value) {
+    match value {
+        toml::Value::String(text) => *text = mask_password(text),
+        toml::Value::Array(values) => values.iter_mut().for_each(mask_value),
+        toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| mask_value(value)),
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ mod tests;
 mod threads;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::ensure;
 use argon2::password_hash::PasswordHasher;
@@ -128,11 +128,12 @@ impl Hasher {
         let (params, pepper) = (self.params.clone(), Arc::clone(&self.pepper));
         let paces = Arc::clone(&self.paces);
         let verdict = self.run(move |memory| {
-            let begun = Instant::now();
+            let begun = paces::spent();
             let (verdict, used) =
                 verify(&params, &pepper, password.expose_secret(), &stored, memory)?;
+            let took = paces::spent().saturating_sub(begun);
             // It keeps its turn meanwhile, as one of today's does.
-            std::thread::sleep(paces.lag(shape(&used), shape(&params), begun.elapsed()));
+            std::thread::sleep(paces.lag(shape(&used), shape(&params), took));
             Ok(verdict)
         });
         let verdict = verdict.await?;

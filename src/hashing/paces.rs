@@ -1,5 +1,8 @@
-//! How long hashes take on this machine: one with older parameters shall take as long as one of
-//! today's, and what passes and memory cost differs by how much of it a processor keeps near.
+//! How long hashes keep a processor of this machine: one with older parameters shall take as long as
+//! one of today's, and what passes and memory cost differs by how much of it a processor keeps near.
+//!
+//! It is the time of the thread, not of the wall: else whoever floods the machine would make hashes
+//! look slow, and those with older parameters wait for it long after.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +23,25 @@ pub(super) fn shape(params: &Params) -> Shape {
     (params.m_cost(), params.t_cost(), params.p_cost())
 }
 
+/// How long this thread has kept a processor busy so far; where the system does not tell, how long
+/// the program has run.
+pub(super) fn spent() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        use std::sync::LazyLock;
+        use std::time::Instant;
+        static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGUN.elapsed()
+    }
+}
+
 /// How long the latest hashes of each shape took.
 #[derive(Debug, Default)]
 pub(super) struct Paces(Mutex<HashMap<Shape, VecDeque<Duration>>>);
@@ -29,7 +51,7 @@ impl Paces {
     /// take longer.
     pub(super) fn lag(&self, shape: Shape, today: Shape, took: Duration) -> Duration {
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if paces.len() < KINDS || paces.contains_key(&shape) {
+        if paces.len() < KINDS || paces.contains_key(&shape) || shape == today {
             let latest = paces.entry(shape).or_default();
             latest.truncate(KEPT - 1);
             latest.push_front(took);
@@ -82,5 +104,16 @@ mod tests {
             assert_eq!(paces.lag((64, passes, 1), TODAY, ms(150)), ms(34), "{passes} passes");
         }
         assert_eq!(paces.0.lock().unwrap().len(), KINDS);
+        // Those of today are known whatever came before.
+        let tomorrow = (65_536, 3, 1);
+        assert_eq!(paces.lag(tomorrow, tomorrow, ms(200)), ms(0));
+        assert_eq!(paces.lag(OLD, tomorrow, ms(100)), ms(100));
+    }
+
+    #[test]
+    fn who_waits_spends_nothing() {
+        let begun = spent();
+        std::thread::sleep(ms(50));
+        assert!(spent().saturating_sub(begun) < ms(40), "a flood would look like slow hashes");
     }
 }

@@ -103,8 +103,9 @@ pub async fn pending(app: &App, user: &User) -> Result<Option<String>, StoreErro
 pub async fn cancel(app: &App, act: Act<'_>) -> Result<(), StoreError> {
     let mut db = app.store.write().await?;
     acting::begin(&mut db, act.session, app.clock.now()).await?;
-    links::void_all(&mut db, Purpose::Email, &act.user.id).await?;
-    events::record(&mut db, &act.event(app, "email_change_canceled", json!({}))).await?;
+    if links::void_all(&mut db, Purpose::Email, &act.user.id).await? > 0 {
+        events::record(&mut db, &act.event(app, "email_link_canceled", json!({}))).await?;
+    }
     db.commit().await
 }
 

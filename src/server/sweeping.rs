@@ -37,8 +37,8 @@ const ASSERTIONS_KEPT: Duration = Duration::from_mins(5);
 const DAY: Duration = Duration::from_hours(24);
 /// How long the days stay in which somebody failed at names that nobody has.
 const UNKNOWN_DAYS_KEPT: Duration = Duration::from_hours(24);
-/// How long tries are counted at names that nobody has, after the last: those at an account count for
-/// ever, and nobody should live to see the difference (S-108).
+/// How long tries are counted at names that nobody has, after the last that was looked at: those at an
+/// account count for ever, and the difference should take very long to see (S-108).
 pub const UNKNOWN_KEPT: Duration = Duration::from_hours(24 * 365);
 /// How long wrong secrets of a client are counted: their window and the pause after it.
 const CLIENT_FAILURES_KEPT: Duration = Duration::from_mins(3);

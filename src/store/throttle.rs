@@ -203,7 +203,7 @@ pub async fn count_unknown(db: &mut Db) -> Result<i64, StoreError> {
 
 /// Deletes so `many` counts of names that nobody has: those with the fewest failures first, of these
 /// the oldest. Whoever wants one of `n` failures to be forgotten, to see whether the name is somebody's,
-/// has to fail `n` times at every other name that is kept (S-108).
+/// has to fail `n` times at every other name that is kept; before the first, twice (S-108).
 pub async fn trim_unknown(db: &mut Db, many: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM throttle WHERE subject IN (SELECT subject FROM throttle \

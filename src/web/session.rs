@@ -20,6 +20,7 @@ use crate::store::sessions::BrowserSession;
 use crate::store::users::User;
 use crate::web::cookies::{self, Name};
 use crate::web::error::PageError;
+use crate::web::parameters::of_query;
 
 /// A browser that is signed in, and who sits before it.
 #[derive(Clone, Debug)]
@@ -45,11 +46,21 @@ async fn passing(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, Pag
     Ok(found.map(|(session, user)| SignedIn { session, user }))
 }
 
-/// Leads to the sign-in and back to the page of this address, with its query where that is what makes
-/// it another one.
-pub fn sign_in_first(uri: &Uri) -> PageError {
-    let whole = uri.path_and_query().and_then(|whole| paths::own_page(whole.as_str()));
-    PageError::SignInFirst(whole.unwrap_or(uri.path()).to_owned())
+/// Leads to the sign-in and back to the page at `path`. Of what it was asked for it keeps one thing:
+/// that an app shall take the place of others, not stand beside a phone that is lost.
+#[must_use]
+pub fn sign_in_first(path: &str, replaces: bool) -> PageError {
+    let sets_up = path == paths::ACCOUNT_TWO_FACTOR_SET_UP;
+    let page = if sets_up && replaces { paths::account_two_factor_replace() } else { path };
+    PageError::SignInFirst(page.to_owned())
+}
+
+/// Whether an address asks for an app in place of others.
+#[must_use]
+pub fn replaces(uri: &Uri) -> bool {
+    let query = of_query(uri).ok();
+    let word = query.as_ref().and_then(|query| query.once("replace").ok().flatten());
+    word.is_some_and(|word| !word.is_empty())
 }
 
 /// Who is signed in, where it may be that a program sends the browser by without the person: that
@@ -69,7 +80,8 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
-        present(app, &parts.headers).await?.ok_or_else(|| sign_in_first(&parts.uri))
+        let first = || sign_in_first(parts.uri.path(), replaces(&parts.uri));
+        present(app, &parts.headers).await?.ok_or_else(first)
     }
 }
 

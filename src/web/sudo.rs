@@ -24,7 +24,7 @@ use crate::store::{credentials, users::User};
 use crate::web::error::PageError;
 use crate::web::form::PageForm;
 use crate::web::parameters::of_query;
-use crate::web::session::{SignedIn, present, sign_in_first};
+use crate::web::session::{SignedIn, present, replaces, sign_in_first};
 
 /// How long a proof is fresh (OWASP ASVS 5.0 §7.5.1).
 pub const FRESH: Duration = Duration::from_mins(5);
@@ -62,7 +62,8 @@ impl FromRequestParts<Arc<App>> for RecentlySignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
         let here = parts.uri.path().to_owned();
         let signed_in = present(app, &parts.headers).await?;
-        let SignedIn { session, user } = signed_in.ok_or_else(|| sign_in_first(&parts.uri))?;
+        let first = || sign_in_first(&here, replaces(&parts.uri));
+        let SignedIn { session, user } = signed_in.ok_or_else(first)?;
         if !is_fresh(app, &session).await? {
             return Err(confirm_first(app, &session, &here, &asked(&parts.uri)).await?);
         }
@@ -87,7 +88,8 @@ impl FromRequest<Arc<App>> for ConfirmedForm {
         // All of the form comes first: nobody is asked about who was here when it began to arrive.
         let form = PageForm::from_request(request, app).await?;
         let signed_in = present(app, &headers).await?;
-        let SignedIn { session, user } = signed_in.ok_or(PageError::SignInFirst(here.clone()))?;
+        let first = || sign_in_first(&here, !form.text("replace").is_empty());
+        let SignedIn { session, user } = signed_in.ok_or_else(first)?;
         if !is_fresh(app, &session).await? {
             return Err(confirm_first(app, &session, &here, &typed(&form)).await?);
         }

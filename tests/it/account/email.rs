@@ -80,7 +80,10 @@ async fn a_link_is_worth_nothing_when_late_replaced_or_canceled() {
     let canceled = stage.browser.submit(&page, "cancel").await.page();
     assert!(!canceled.says("Waiting for"), "{canceled}");
     let changes = stage.browser.open(paths::ACCOUNT_CHANGES).await;
-    assert!(changes.says("The new email address was canceled"), "{changes}");
+    assert!(changes.says("A link to confirm an email address was canceled"), "{changes}");
+    assert_eq!(stage.events("email_link_canceled").await, 1);
+    stage.browser.submit(&page, "cancel").await.page();
+    assert_eq!(stage.events("email_link_canceled").await, 1, "there was none any more");
     let late = stage.browser.submit(&shown, "Confirm this address").await.page();
     assert_eq!(late.status, 404, "{late}");
     let third = link(&stage.latchkey, &stage.alice, "three@new.example").await;

@@ -40,7 +40,7 @@ fn kind_of(address: &str) -> String {
 const PAGERS: [&str; 3] = ["before=", "after=", "page="];
 
 async fn status(chromium: &Chromium) -> u64 {
-    for _ in 0..100 {
+    for _ in 0..300 {
         if let Some(status) = chromium.ask(STATUS).await.as_u64() {
             return status;
         }

@@ -71,7 +71,7 @@ async fn a_proxy_that_nobody_named_is_told_of() {
     let told = program.run(&["check"]).good();
     assert!(told.contains("# warning: ") && told.contains("server.trusted_proxies"), "{told}");
     assert!(told.parse::<toml::Table>().is_ok(), "{told}");
-    program.set("LATCHKEY_SERVER__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]");
+    program.set("LATCHKEY_SERVER__TRUSTED_PROXIES", "[\"10.0.0.0/8\", \"127.0.0.1/32\"]");
     let told = program.run(&["check"]).good();
     assert!(!told.contains("# warning: "), "{told}");
     // At work it shows by what it sends.

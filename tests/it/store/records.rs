@@ -345,7 +345,8 @@ on_both_engines! {
         assert_eq!(used_assertions::sweep(db, at(30), 9).await.unwrap(), 5);
         assert!(!used_assertions::insert_once(db, "a", "k", at(20)).await.unwrap());
         assert_eq!(used_assertions::sweep_notes(db, at(11), 9).await.unwrap(), 2);
-        assert!(!used_assertions::insert_once(db, "a", "k", at(20)).await.unwrap());
+        assert!(!used_assertions::insert_once(db, "a", "other", at(20)).await.unwrap());
+        assert!(used_assertions::insert_once(db, "b", "other", at(10)).await.unwrap());
         assert!(instance::get(db, "n").await.unwrap().is_none());
         instance::set(db, "n", "v").await.unwrap();
         instance::set(db, "n", "w").await.unwrap();
