@@ -218,14 +218,31 @@ async fn any_setting_is_found_by_the_keyboard() {
     walk.chromium.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_phone_has_a_menu_without_scripts() {
-    let walk = Walk::begin(Scripts::Off).await;
+async fn on_a_phone(scripts: Scripts) {
+    let walk = Walk::begin(scripts).await;
     walk.chromium.resize(390, 844).await;
     walk.chromium.click(".menu summary").await;
     walk.chromium.click(".menu a[href=\"/account/appearance\"]").await;
     walk.chromium.sees("Appearance").await;
     walk.chromium.click(".top-find-link").await;
-    walk.chromium.look("Find a setting").await;
+    if scripts == Scripts::On {
+        let is_open = "return document.getElementById('find').open";
+        assert_eq!(walk.chromium.ask(is_open).await, json!(true));
+        walk.chromium.press("#find-words", "time zone").await;
+        walk.chromium.press("#find-words", ENTER).await;
+        walk.chromium.sees("Profile").await;
+    } else {
+        walk.chromium.look("Find a setting").await;
+    }
     walk.chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_has_a_menu() {
+    on_a_phone(Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_has_a_menu_without_scripts() {
+    on_a_phone(Scripts::Off).await;
 }
