@@ -86,6 +86,10 @@ async fn from_profile_to_removal(scripts: Scripts) {
     let sent = walk.latchkey.mails_to("lis@newer.example").await;
     chromium.visit(&sent[0].link("/account/profile/email/")).await;
     walk.chromium.look("Confirm this address").await;
+    chromium.click("main .actions a").await;
+    chromium.says("#pending", "Waiting for lis@newer.example").await;
+    chromium.visit(&sent[0].link("/account/profile/email/")).await;
+    walk.chromium.sees("Confirm this address").await;
     chromium.click("#confirm-address").await;
     chromium.words(".note.good").await;
     walk.chromium.look("Email address").await;

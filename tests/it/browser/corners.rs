@@ -143,6 +143,10 @@ async fn codes_are_asked_for(scripts: Scripts) {
     walk.latchkey.pass_seconds(6 * 60);
     chromium.click("#replace").await;
     walk.chromium.look("Confirm it’s you").await;
+    chromium.click("#cancel").await;
+    walk.chromium.sees("Two-factor").await;
+    chromium.click("#replace").await;
+    walk.chromium.sees("Confirm it’s you").await;
     chromium.fill("password", new).await;
     chromium.fill("code", &walk.code()).await;
     chromium.click("#go-on").await;
