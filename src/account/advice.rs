@@ -183,7 +183,7 @@ impl AdviceView {
             },
             Advice::CodesBlocked => Self {
                 action: "Set the app up anew",
-                url: "/account/two-factor/set-up?replace=1",
+                url: paths::account_two_factor_replace(),
                 other: NOT_ME,
                 ..simple(
                     "bad",

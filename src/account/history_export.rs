@@ -108,9 +108,9 @@ pub(super) async fn post(
 ) -> Result<Response, PageError> {
     let format = Format::named(form.text("format"))
         .ok_or(PageError::BadForm("There is no file of that kind."))?;
+    let attempts = collect(&app, &who).await?;
     let details = json!({ "what": "sign-in history", "format": format.name() });
     let event = here.act(&who.user, &who.session).event(&app, "data_exported", details);
-    let attempts = collect(&app, &who).await?;
     let mut db = app.store.write().await?;
     acting::begin(&mut db, &who.session, app.clock.now()).await?;
     events::record(&mut db, &event).await?;

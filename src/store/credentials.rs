@@ -173,6 +173,16 @@ pub async fn list_totp(db: &mut Db, user_id: &str) -> Result<Vec<TotpCredential>
     Ok(sqlx::query_as(sql).bind(user_id).fetch_all(db).await?)
 }
 
+/// Those of them whose codes count.
+pub async fn list_confirmed_totp(
+    db: &mut Db,
+    user_id: &str,
+) -> Result<Vec<TotpCredential>, StoreError> {
+    let mut apps = list_totp(db, user_id).await?;
+    apps.retain(|one| one.confirmed_at.is_some());
+    Ok(apps)
+}
+
 /// Confirms an authenticator app with the code of `step`; `false` when it already was.
 pub async fn confirm_totp(
     db: &mut Db,

@@ -7,10 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::set_up::in_place_of;
 use super::{Here, done};
 use crate::app::App;
-use crate::identity::two_factor::{self, Replaces};
+use crate::identity::two_factor;
 use crate::paths;
 use crate::store::credentials;
 use crate::store::users::User;
@@ -26,7 +25,7 @@ struct OffPage {
     shell: Shell,
     action: &'static str,
     cancel_url: &'static str,
-    replace_url: String,
+    replace_url: &'static str,
     required: bool,
 }
 
@@ -56,7 +55,7 @@ fn content(user: &User, required: bool) -> OffPage {
         shell: Shell::of(user),
         action: paths::ACCOUNT_TWO_FACTOR_OFF,
         cancel_url: paths::ACCOUNT_TWO_FACTOR,
-        replace_url: in_place_of(Replaces::ALL),
+        replace_url: paths::account_two_factor_replace(),
         required,
     }
 }

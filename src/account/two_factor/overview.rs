@@ -105,15 +105,14 @@ pub(super) async fn get(
     uri: Uri,
 ) -> Result<Response, PageError> {
     let now = app.clock.now();
-    let (mut apps, codes, mut trusted) = {
+    let (apps, codes, mut trusted) = {
         let mut db = app.store.read().await?;
         (
-            credentials::list_totp(&mut db, &user.id).await?,
+            credentials::list_confirmed_totp(&mut db, &user.id).await?,
             backup_codes::list(&mut db, &user.id).await?,
             devices::list(&mut db, &user.id).await?,
         )
     };
-    apps.retain(|one| one.confirmed_at.is_some());
     trusted.retain(|device| two_factor::may_be_trusted(&app, device, now));
     let here: Vec<_> = devices_of(&app, &headers).iter().map(|token| sha256(token)).collect();
     let content = Overview {

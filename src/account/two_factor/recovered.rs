@@ -7,9 +7,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::overview::FEW;
-use super::set_up::in_place_of;
 use crate::app::App;
-use crate::identity::two_factor::{Replaces, is_by_backup_code};
+use crate::identity::two_factor::is_by_backup_code;
 use crate::paths;
 use crate::store::{backup_codes, credentials};
 use crate::web::error::PageError;
@@ -23,7 +22,7 @@ struct RecoveredPage {
     shell: Shell,
     left: i64,
     few: bool,
-    set_up_url: String,
+    set_up_url: &'static str,
     backup_codes_url: &'static str,
     go_on_url: &'static str,
 }
@@ -48,7 +47,7 @@ pub(super) async fn get(
         shell: Shell::of(&user),
         left,
         few: usize::try_from(left).is_ok_and(|left| left <= FEW),
-        set_up_url: in_place_of(Replaces::ALL),
+        set_up_url: paths::account_two_factor_replace(),
         backup_codes_url: paths::ACCOUNT_BACKUP_CODES,
         go_on_url: paths::ACCOUNT_SECURITY,
     };

@@ -37,9 +37,8 @@ pub(super) async fn get(
     let user = &who.user;
     let mut apps = {
         let mut db = app.store.read().await?;
-        credentials::list_totp(&mut db, &user.id).await?
+        credentials::list_confirmed_totp(&mut db, &user.id).await?
     };
-    apps.retain(|one| one.confirmed_at.is_some());
     let at = apps.iter().position(|one| one.id == id).ok_or(PageError::NotFound)?;
     let name = apps.remove(at).name;
     if apps.is_empty() {

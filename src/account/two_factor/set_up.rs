@@ -108,9 +108,8 @@ async fn show(
     };
     let mut apps = {
         let mut db = app.store.read().await?;
-        credentials::list_totp(&mut db, &user.id).await?
+        credentials::list_confirmed_totp(&mut db, &user.id).await?
     };
-    apps.retain(|one| one.confirmed_at.is_some());
     let more = !apps.is_empty();
     apps.retain(|one| replaces.covers(&one.id));
     // Gone meanwhile: the new one takes nothing's place.
@@ -130,7 +129,7 @@ fn one_of(app: &TotpCredential) -> OneOf {
     OneOf { name: app.name.clone(), url: in_place_of(&app.id) }
 }
 
-/// Where an app is set up in place of the one of this id, or of [`Replaces::ALL`].
+/// Where an app is set up in place of the one of this id.
 pub(super) fn in_place_of(id: &str) -> String {
     format!("{}?replace={id}", paths::ACCOUNT_TWO_FACTOR_SET_UP)
 }
@@ -161,7 +160,7 @@ async fn welcome(
     outcome: Done,
 ) -> Result<Response, PageError> {
     let user = &who.user;
-    let replaces = Replaces::read(form.text("replace")) != Replaces::None;
+    let replaces = !form.text("replace").is_empty();
     let mut browser = form.browser.clone();
     if let Some(token) = &outcome.token {
         browser = browser.with_session(token);

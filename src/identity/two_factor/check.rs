@@ -199,8 +199,8 @@ async fn use_step(
     user_id: &str,
     code: &str,
 ) -> anyhow::Result<Option<Factor>> {
-    let authenticators = credentials::list_totp(db, user_id).await?;
-    for one in authenticators.iter().filter(|one| one.confirmed_at.is_some()) {
+    let authenticators = credentials::list_confirmed_totp(db, user_id).await?;
+    for one in &authenticators {
         if let Some(step) = step_of(app, one, code, 1)? {
             let used = credentials::use_totp_step(db, &one.id, step, app.clock.now()).await?;
             return Ok(used.then_some(Factor::Totp));

@@ -123,13 +123,9 @@ async fn is_allowed(
     within: Within<'_>,
     replaces: Replaces<'_>,
 ) -> Result<bool, StoreError> {
-    let apps = credentials::list_totp(db, &user.id).await?;
-    let mut confirmed = apps.iter().filter(|one| one.confirmed_at.is_some()).peekable();
-    if confirmed.peek().is_none() {
-        return Ok(true);
-    }
-    let beside = confirmed.filter(|one| !replaces.covers(&one.id)).count();
-    Ok(beside < MAX_AUTHENTICATORS && within.has_shown_factor())
+    let apps = credentials::list_confirmed_totp(db, &user.id).await?;
+    let beside = apps.iter().filter(|one| !replaces.covers(&one.id)).count();
+    Ok(apps.is_empty() || (beside < MAX_AUTHENTICATORS && within.has_shown_factor()))
 }
 
 /// Checks the first code and makes the app a factor. Of the apps that a person sets up at the same

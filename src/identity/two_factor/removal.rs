@@ -32,8 +32,7 @@ pub async fn remove_one(app: &App, by: &By<'_>, id: &str) -> Result<Removed, Sto
     by.begin(app, &mut db).await?;
     // Two removals at once must not leave nothing.
     factor_failures::hold(&mut db, user_id).await?;
-    let mut apps = credentials::list_totp(&mut db, user_id).await?;
-    apps.retain(|one| one.confirmed_at.is_some());
+    let apps = credentials::list_confirmed_totp(&mut db, user_id).await?;
     let Some(found) = apps.iter().find(|one| one.id == id) else { return Ok(Removed::NotTheirs) };
     if apps.len() < 2 {
         return Ok(Removed::Last);

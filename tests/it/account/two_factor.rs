@@ -310,10 +310,7 @@ async fn of_several_apps_one_can_be_replaced() {
     let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
     assert!(page.says("New phone? Replace") && !page.says("Replace all"), "{page}");
     assert!(!page.says("Replace Pixel"), "there is but one: {page}");
-    let page = browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
-    let tablet = Phone::scan(&page);
-    let page = page.fill("code", &tablet.code(&latchkey, 0)).fill("name", "Tablet");
-    browser.submit(&page, "Add this app").await.page();
+    let tablet = latchkey.add_app(&mut browser, "Tablet").await;
     // All of them, and from there only the one that is gone.
     let page = browser.open(paths::ACCOUNT_TWO_FACTOR).await;
     let page = browser.open(page.link("New phone? Replace all").as_str()).await;

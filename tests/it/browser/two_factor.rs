@@ -174,10 +174,7 @@ async fn less_of_everything(scripts: Scripts) {
     sign_in(&mut first, &walk.alice).await;
     let (phone, _) = latchkey.turn_on(&mut first).await;
     latchkey.pass_seconds(30);
-    let page = first.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
-    let tablet = Phone::scan(&page);
-    let page = page.fill("name", "Tablet").fill("code", &tablet.code(latchkey, 0));
-    first.submit(&page, "Add this app").await.page();
+    latchkey.add_app(&mut first, "Tablet").await;
     let (mut home, owed) = latchkey.owing(&walk.alice).await;
     phone.answer(latchkey, &mut home, owed.tick("trust")).await;
     latchkey.pass_seconds(30);

@@ -66,10 +66,7 @@ async fn busy(scripts: Scripts) -> (Stage, Chromium) {
     let latchkey = &stage.latchkey;
     let (phone, _) = latchkey.turn_on(&mut stage.browser).await;
     latchkey.pass_seconds(30);
-    let page = stage.browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
-    let tablet = Phone::scan(&page);
-    let page = page.fill("name", "Tablet").fill("code", &tablet.code(latchkey, 0));
-    stage.browser.submit(&page, "Add this app").await.page();
+    latchkey.add_app(&mut stage.browser, "Tablet").await;
     for _ in 0..2 {
         latchkey.pass_seconds(30);
         let (mut home, owed) = latchkey.owing(&stage.alice).await;

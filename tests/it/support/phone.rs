@@ -82,6 +82,16 @@ impl Latchkey {
         (phone, codes)
     }
 
+    /// Adds one more app in a browser that has shown a code.
+    pub async fn add_app(&self, browser: &mut Browser, name: &str) -> Phone {
+        let page = browser.open(paths::ACCOUNT_TWO_FACTOR_SET_UP).await;
+        let phone = Phone::scan(&page);
+        let page = page.fill("name", name).fill("code", &phone.code(self, 0));
+        let page = browser.submit(&page, "Add this app").await.page();
+        assert_eq!(page.url.path(), paths::ACCOUNT_TWO_FACTOR, "{page}");
+        phone
+    }
+
     /// A browser that has proven the password, before the page that asks for a code.
     pub async fn owing(&self, user: &TestUser) -> (Browser, Page) {
         let mut browser = self.browser();
