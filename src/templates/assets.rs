@@ -108,8 +108,16 @@ fn gzip(plain: &[u8]) -> Option<Vec<u8>> {
 
 /// The URL of a built-in file, new whenever its content is, so that browsers may keep it for ever.
 #[must_use]
-pub fn url(path: &str) -> Option<String> {
-    find(path).map(|asset| url_of(path, &asset.bytes))
+pub fn url(path: &str) -> Option<&'static str> {
+    // Each page names several, and their content is hashed once for all pages.
+    static URLS: LazyLock<HashMap<Cow<'static, str>, String>> = LazyLock::new(|| {
+        let url = |path: Cow<'static, str>| {
+            let url = url_of(&path, &find(&path)?.bytes);
+            Some((path, url))
+        };
+        Files::iter().chain([settings::SCRIPT.into()]).filter_map(url).collect()
+    });
+    URLS.get(path).map(String::as_str)
 }
 
 /// The URL of `content` served at `path` under `/assets/`.

@@ -172,7 +172,7 @@ fn environment(brand: &Brand, brand_stylesheet: &str) -> Result<Environment<'sta
         if path == BRAND_STYLESHEET {
             return Ok(brand_url.clone());
         }
-        assets::url(path).ok_or_else(|| {
+        assets::url(path).map(str::to_owned).ok_or_else(|| {
             Error::new(ErrorKind::InvalidOperation, format!("there is no asset {path}"))
         })
     });
