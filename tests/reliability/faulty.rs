@@ -23,22 +23,31 @@ const PEOPLE: usize = 8;
 /// One in so many calls of the store fails, and as many are slow.
 const ONE_IN: u64 = 25;
 
+/// The longest that a call is held up, in milliseconds.
+const SLOW: u64 = 20;
+
 /// What decides, by a seed of its own for each stretch.
-#[derive(Default)]
-struct Dice {
+pub struct Dice {
     on: AtomicBool,
     state: AtomicU64,
     calls: AtomicU64,
     struck: AtomicU64,
+    slow: u64,
 }
 
 impl Dice {
-    fn start(&self, seed: u64) {
+    /// Holds calls up for less than `slow` milliseconds.
+    pub fn patient(slow: u64) -> Self {
+        let none = || AtomicU64::new(0);
+        Self { on: AtomicBool::new(false), state: none(), calls: none(), struck: none(), slow }
+    }
+
+    pub fn start(&self, seed: u64) {
         self.state.store(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, Ordering::SeqCst);
         self.on.store(true, Ordering::SeqCst);
     }
 
-    fn stop(&self) {
+    pub fn stop(&self) {
         self.on.store(false, Ordering::SeqCst);
     }
 
@@ -54,18 +63,23 @@ impl Dice {
         before.unwrap_or(1).wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32
     }
 
-    fn fate(&self, _: Point) -> Fate {
+    pub fn fate(&self, _: Point) -> Fate {
         if !self.on.load(Ordering::SeqCst) {
             return Fate::Pass;
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
         let fate = match self.roll() % ONE_IN {
             0 => Fate::Fail,
-            1 => Fate::Wait(Duration::from_millis(self.roll() % 20)),
+            1 => Fate::Wait(Duration::from_millis(self.roll() % self.slow)),
             _ => return Fate::Pass,
         };
         self.struck.fetch_add(1, Ordering::Relaxed);
         fate
+    }
+
+    /// How many calls there were while it was on, and how many of them it struck.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.calls.load(Ordering::Relaxed), self.struck.load(Ordering::Relaxed))
     }
 }
 
@@ -84,12 +98,12 @@ async fn start(place: &Place, dice: &Arc<Dice>) -> (CancellationToken, Store) {
 pub async fn run(report: &mut Report) {
     let (place, cast) = Place::new();
     let mut load = Load::new(&place, cast, PEOPLE);
-    let dice = Arc::new(Dice::default());
+    let dice = Arc::new(Dice::patient(SLOW));
     let (stop, _store) = start(&place, &dice).await;
     load.warm_up().await;
     load.warm_up_others().await;
     drop(load.exchanges());
-    let length = report.pick(Duration::from_secs(7), Duration::from_mins(10));
+    let length = report.pick(Duration::from_secs(5), Duration::from_mins(5));
     let (begun, mut seeds, mut statuses) = (Instant::now(), 0, Vec::new());
     while begun.elapsed() < length && load.violations().is_empty() {
         seeds += 1;
@@ -109,8 +123,9 @@ pub async fn run(report: &mut Report) {
     }
     let odd = statuses.iter().filter(|status| ![200, 303, 400, 401, 503].contains(status)).count();
     report.fact(ID, "seeds", seeds);
-    report.fact(ID, "calls of the store", dice.calls.load(Ordering::Relaxed));
-    report.fact(ID, "of them struck", dice.struck.load(Ordering::Relaxed));
+    let (calls, struck) = dice.counts();
+    report.fact(ID, "calls of the store", calls);
+    report.fact(ID, "of them struck", struck);
     report.fact(ID, "requests", statuses.len());
     let refused = statuses.iter().filter(|status| **status == 503).count();
     report.fact(ID, "answered by 503", refused);

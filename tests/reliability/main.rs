@@ -16,6 +16,7 @@ mod audit;
 mod backup;
 mod cancel;
 mod diary;
+mod door;
 mod faulty;
 mod flood;
 mod keeper;
@@ -29,6 +30,7 @@ mod phone;
 #[path = "../../benches/performance/postgres.rs"]
 mod postgres;
 mod report;
+mod seeds;
 mod server;
 mod slow;
 mod support;
@@ -37,7 +39,7 @@ mod wire;
 use report::{Length, Report};
 
 /// The tests by the ids of the catalogue that they are taken from.
-const TESTS: [(&str, &str); 10] = [
+const TESTS: [(&str, &str); 11] = [
     ("R-01", "killed under load"),
     ("R-04", "the disk is full"),
     ("R-05", "the database is read-only"),
@@ -47,6 +49,7 @@ const TESTS: [(&str, &str); 10] = [
     ("R-16", "slow clients"),
     ("R-19", "backup while writing, restored elsewhere"),
     ("R-25", "a database that fails at random"),
+    ("R-25s", "a hundred thousand seeds of that"),
     ("R-25m", "a mail server that never answers"),
 ];
 
@@ -109,6 +112,7 @@ async fn run(id: &str, report: &mut Report) {
         "R-16" => slow::run(report).await,
         "R-19" => backup::run(report).await,
         "R-25" => faulty::run(report).await,
+        "R-25s" => seeds::run(report).await,
         _ => mail::run(report).await,
     }
 }

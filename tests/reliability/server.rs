@@ -166,7 +166,7 @@ impl Place {
     }
 
     /// Registers the applications that everybody uses.
-    fn cast(&self) -> Cast {
+    pub fn cast(&self) -> Cast {
         let shop = json!({
             "redirect_uris": [CALLBACK], "grant_types": ["authorization_code", "refresh_token"],
             "scope": "openid offline_access", "first_party": true,
