@@ -138,6 +138,9 @@ async fn codes_are_asked_for(scripts: Scripts) {
 
     chromium.visit(&walk.latchkey.at(paths::ACCOUNT_TWO_FACTOR_OFF)).await;
     walk.chromium.look("Two-factor stays on").await;
+    chromium.click("#replace").await;
+    walk.chromium.sees("Set up a new phone").await;
+    chromium.visit(&walk.latchkey.at(paths::ACCOUNT_TWO_FACTOR_OFF)).await;
     chromium.click(".actions a.button:last-child").await;
     walk.chromium.look("Two-factor").await;
     walk.latchkey.pass_seconds(6 * 60);

@@ -97,8 +97,14 @@ async fn from_set_up_to_a_new_phone(scripts: Scripts) {
     walk.chromium.look("You used a backup code").await;
     chromium.click("#found").await;
     walk.chromium.look("Your account").await;
-    chromium.click(".advice-do a[href='/account/two-factor/recovered']").await;
+    let not_yet = ".advice-do a[href='/account/two-factor/recovered']";
+    chromium.click(not_yet).await;
     walk.chromium.look("You used a backup code").await;
+    chromium.click("#new-codes").await;
+    chromium.sees("Make new backup codes?").await;
+    walk.visit(paths::ACCOUNT_SECURITY).await;
+    chromium.click(not_yet).await;
+    chromium.sees("You used a backup code").await;
     chromium.click("#lost").await;
     walk.chromium.look("Set up a new phone").await;
     let new = walk.scan().await;
