@@ -226,7 +226,11 @@ fn an_asset_is_small_and_its_url_changes_with_its_content() {
     assert!(assets::find("app.js").unwrap().bytes.len() < 14_000);
     assert!(assets::packed("app.css").unwrap().len() < 12_000);
     assert!(assets::packed("app.js").unwrap().len() < 5_000);
-    assert!(assets::url("app.css").unwrap().starts_with("/assets/app.css?v="));
+    for path in ["app.css", "app.js", "icon.svg"] {
+        let url = assets::url_of(path, &assets::find(path).unwrap().bytes);
+        assert_eq!(assets::url(path), Some(url.as_str()));
+        assert!(url.starts_with(&format!("/assets/{path}?v=")), "{url}");
+    }
     assert_ne!(assets::url_of("brand.css", b"a"), assets::url_of("brand.css", b"b"));
     assert!(assets::find("../Cargo.toml").is_none() && assets::find("none.css").is_none());
     assert!(rendered().iter().all(|(_, html)| html.len() < 40_000));
