@@ -85,6 +85,11 @@ fn is_code(line: &&str) -> bool {
     !line.trim_start().starts_with("//")
 }
 
+/// What is the same for every operator and person, by path.
+fn sent() -> impl Iterator<Item = Cow<'static, str>> {
+    Files::iter().chain([settings::SCRIPT.into()])
+}
+
 /// The built-in file at `path` as gzip (RFC 1952), if that is smaller: compressed once, not for each
 /// browser.
 #[must_use]
@@ -95,7 +100,7 @@ pub fn packed(path: &str) -> Option<&'static [u8]> {
             let packed = gzip(&plain).filter(|packed| packed.len() < plain.len())?;
             Some((path, packed))
         };
-        Files::iter().chain([settings::SCRIPT.into()]).filter_map(packed).collect()
+        sent().filter_map(packed).collect()
     });
     PACKED.get(path).map(Vec::as_slice)
 }
@@ -115,7 +120,7 @@ pub fn url(path: &str) -> Option<&'static str> {
             let url = url_of(&path, &find(&path)?.bytes);
             Some((path, url))
         };
-        Files::iter().chain([settings::SCRIPT.into()]).filter_map(url).collect()
+        sent().filter_map(url).collect()
     });
     URLS.get(path).map(String::as_str)
 }

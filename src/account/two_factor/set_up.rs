@@ -160,7 +160,7 @@ async fn welcome(
     outcome: Done,
 ) -> Result<Response, PageError> {
     let user = &who.user;
-    let replaces = !form.text("replace").is_empty();
+    let replaces = Replaces::read(form.text("replace")) != Replaces::None;
     let mut browser = form.browser.clone();
     if let Some(token) = &outcome.token {
         browser = browser.with_session(token);

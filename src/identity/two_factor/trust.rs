@@ -70,11 +70,11 @@ async fn counts(app: &App, db: &mut Db, device: &Device) -> Result<bool, StoreEr
         return Ok(false);
     };
     let password = credentials::find(db, &device.user_id).await?;
-    let apps = credentials::list_totp(db, &device.user_id).await?;
+    let apps = credentials::list_confirmed_totp(db, &device.user_id).await?;
     let mut confirmed: Vec<Timestamp> = apps.iter().filter_map(|one| one.confirmed_at).collect();
     confirmed.extend(password.as_ref().map(|password| password.set_at));
     Ok(password.is_some()
-        && apps.iter().any(|one| one.confirmed_at.is_some())
+        && !apps.is_empty()
         && confirmed.iter().all(|changed_at| *changed_at <= trusted_at))
 }
 
