@@ -11,6 +11,15 @@ use crate::server::{CALLBACK, PASSWORD};
 use crate::wire::{Auth, Reply, csrf};
 
 impl Actor {
+    /// Signs in and gets a few tokens.
+    pub async fn settle_in(&mut self) {
+        self.sign_in().await;
+        for _ in 0..3 {
+            self.authorize().await;
+            self.redeem().await;
+        }
+    }
+
     pub async fn introspect(&mut self) {
         let Some(at) = self.pick(|grant| grant.life != Life::Doubtful) else { return };
         let (token, life) = (self.grants[at].access.clone(), self.grants[at].life);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AnyConnection, Connection};
 
 use crate::ledger::Actor;
-use crate::load::{Load, Mix};
+use crate::load::{Load, Mix, TOKENS};
 use crate::postgres::Postgres;
 use crate::report::{Report, p99, quantile};
 use crate::server::{PEOPLE, Place, Server};
@@ -154,7 +154,7 @@ async fn calm_p99(report: &Report, load: &mut Load) -> Duration {
     tokio::time::sleep(report.pick(Duration::from_secs(1), Duration::from_secs(5))).await;
     going.stop(load).await;
     load.mix = Mix::All;
-    p99(&load.exchanges(), &["introspect", "refresh"])
+    p99(&load.exchanges(), TOKENS)
 }
 
 async fn idle_in_transaction(report: &mut Report, id: &str, url: &str) {

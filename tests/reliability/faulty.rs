@@ -10,8 +10,8 @@ use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::secret::Random;
 use latchkey::server::{Provider, Shutdown};
-use latchkey::store::Store;
 use latchkey::store::faults::{Fate, Point};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::Load;
@@ -22,7 +22,6 @@ const ID: &str = "R-25";
 const PEOPLE: usize = 8;
 /// One in so many calls of the store fails, and as many are slow.
 const ONE_IN: u64 = 25;
-
 /// The longest that a call is held up, in milliseconds.
 const SLOW: u64 = 20;
 
@@ -83,27 +82,39 @@ impl Dice {
     }
 }
 
-/// The provider of `place` in this process.
-async fn start(place: &Place, dice: &Arc<Dice>) -> (CancellationToken, Store) {
-    let config = Config::read("", "", place.environment()).expect("a configuration");
+/// A provider in this process, whose store fails as `dice` decides; it serves until it is told to
+/// stop.
+pub async fn start(
+    config: Config,
+    dice: &Arc<Dice>,
+) -> (CancellationToken, JoinHandle<anyhow::Result<()>>) {
     let provider = Provider::start(config, Clock::System, Random::System).await.expect("it starts");
-    let store = provider.app().store.clone();
     let plan = Arc::clone(dice);
-    store.break_by(Arc::new(move |point| plan.fate(point)));
+    provider.app().store.break_by(Arc::new(move |point| plan.fate(point)));
     let stop = CancellationToken::new();
-    tokio::spawn(provider.serve(Shutdown::from(stop.clone())));
-    (stop, store)
+    let serving = tokio::spawn(provider.serve(Shutdown::from(stop.clone())));
+    (stop, serving)
+}
+
+/// How `place` is configured.
+pub fn config(place: &Place) -> Config {
+    Config::read("", "", place.environment()).expect("a configuration")
+}
+
+/// Whether a request may end so where the database may fail: rightly, or by 503.
+pub fn may_end(status: u16) -> bool {
+    [200, 303, 400, 401, 503].contains(&status)
 }
 
 pub async fn run(report: &mut Report) {
     let (place, cast) = Place::new();
     let mut load = Load::new(&place, cast, PEOPLE);
     let dice = Arc::new(Dice::patient(SLOW));
-    let (stop, _store) = start(&place, &dice).await;
+    let (stop, _) = start(config(&place), &dice).await;
     load.warm_up().await;
     load.warm_up_others().await;
     drop(load.exchanges());
-    let length = report.pick(Duration::from_secs(5), Duration::from_mins(5));
+    let length = report.pick(Duration::from_secs(7), Duration::from_mins(10));
     let (begun, mut seeds, mut statuses) = (Instant::now(), 0, Vec::new());
     while begun.elapsed() < length && load.violations().is_empty() {
         seeds += 1;
@@ -121,7 +132,7 @@ pub async fn run(report: &mut Report) {
         load.support = load.support.take().or(resting);
         drop(load.exchanges());
     }
-    let odd = statuses.iter().filter(|status| ![200, 303, 400, 401, 503].contains(status)).count();
+    let odd = statuses.iter().filter(|status| !may_end(**status)).count();
     report.fact(ID, "seeds", seeds);
     let (calls, struck) = dice.counts();
     report.fact(ID, "calls of the store", calls);

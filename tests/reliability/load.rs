@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::keeper::Keeper;
 use crate::ledger::{Actor, Cast};
-use crate::server::Place;
+use crate::server::{Place, person};
 use crate::support::Support;
 use crate::wire::{Exchange, Log};
 
@@ -20,6 +20,9 @@ pub enum Mix {
     /// Refreshing and introspecting, as programs do all day.
     Tokens,
 }
+
+/// What [`Mix::Tokens`] asks for.
+pub const TOKENS: &[&str] = &["introspect", "refresh"];
 
 /// The actors and what they have seen.
 pub struct Load {
@@ -51,7 +54,7 @@ impl Load {
     pub fn new(place: &Place, cast: Cast, people: usize) -> Self {
         let (cast, log) = (Arc::new(cast), Log::default());
         let base = place.base();
-        let actor = |number| Actor::new(&format!("person{number}"), &base, &cast, &log);
+        let actor = |number| Actor::new(&person(number), &base, &cast, &log);
         Self {
             mix: Mix::All,
             actors: (0..people).map(actor).collect(),
@@ -65,11 +68,7 @@ impl Load {
     /// Signs everybody in and lets each get a few tokens.
     pub async fn warm_up(&mut self) {
         for actor in &mut self.actors {
-            actor.sign_in().await;
-            for _ in 0..3 {
-                actor.authorize().await;
-                actor.redeem().await;
-            }
+            actor.settle_in().await;
         }
     }
 

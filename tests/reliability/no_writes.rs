@@ -9,7 +9,7 @@ use latchkey::paths;
 use crate::load::Load;
 use crate::obstacle::{Obstacle, Way};
 use crate::report::{Report, quantile};
-use crate::server::{PASSWORD, Place, Server};
+use crate::server::{PASSWORD, Place, Server, person};
 use crate::wire::{Auth, Exchange, Log, Wire, csrf};
 
 const PEOPLE: usize = 8;
@@ -160,7 +160,7 @@ struct Thief {
 
 impl Thief {
     fn new(place: &Place) -> Self {
-        Self { wire: Wire::new(&place.base(), Log::default()), name: format!("person{PEOPLE}") }
+        Self { wire: Wire::new(&place.base(), Log::default()), name: person(PEOPLE) }
     }
 
     async fn tries(&mut self, password: &str) -> u16 {

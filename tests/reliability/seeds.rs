@@ -4,8 +4,7 @@
 //! of its own, so that the faults of one seed strike that seed alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use latchkey::clock::Clock;
 use latchkey::config::Config;
@@ -13,13 +12,14 @@ use latchkey::identity::people::{self, NewUser};
 use latchkey::protocol::claims::StandardClaims;
 use latchkey::secret::Random;
 use latchkey::server::{Provider, Shutdown};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::faulty::Dice;
+use crate::faulty::{self, Dice, may_end};
 use crate::ledger::{Actor, Cast};
 use crate::report::Report;
-use crate::server::{PASSWORD, PEOPLE, Place};
-use crate::wire::Log;
+use crate::server::{PASSWORD, PEOPLE, Place, person};
+use crate::wire::{Exchange, Log};
 
 const ID: &str = "R-25s";
 /// Providers at a time.
@@ -45,6 +45,17 @@ struct Found {
     refused: AtomicU64,
     odd: AtomicU64,
     violations: Mutex<Vec<String>>,
+}
+
+impl Found {
+    /// Counts what was answered beside a failing database.
+    fn note(&self, exchanges: &[Exchange]) {
+        let count =
+            |fits: fn(u16) -> bool| exchanges.iter().filter(|one| fits(one.status)).count() as u64;
+        self.requests.fetch_add(exchanges.len() as u64, Ordering::Relaxed);
+        self.refused.fetch_add(count(|status| status == 503), Ordering::Relaxed);
+        self.odd.fetch_add(count(|status| !may_end(status)), Ordering::Relaxed);
+    }
 }
 
 pub async fn run(report: &mut Report) {
@@ -81,36 +92,29 @@ pub async fn run(report: &mut Report) {
 
 /// A place of its own whose passwords cost next to nothing: the database is what is tried.
 async fn place() -> (Place, Cast) {
-    static TEMPLATE: OnceLock<(Place, Cast)> = OnceLock::new();
-    static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let making = MAKING.lock().await;
-    if TEMPLATE.get().is_none() {
-        let place = Place::empty();
-        let cast = place.cast();
-        let provider = Provider::start(config(&place), Clock::System, Random::System).await;
-        let provider = provider.expect("it starts");
-        for number in 0..PEOPLE {
-            let added = people::add_user(provider.app(), person(number)).await;
-            added.expect("a person");
-        }
-        // What is not yet in the file would not be copied.
-        let stop = CancellationToken::new();
-        stop.cancel();
-        provider.serve(Shutdown::from(stop)).await.expect("it ends");
-        TEMPLATE.get_or_init(|| (place, cast));
-    }
-    drop(making);
-    let (template, cast) = TEMPLATE.get().expect("just made");
-    let place = Place::empty();
-    for name in ["data", "keys"] {
-        place.take_over(template, name);
-    }
-    (place, cast.clone())
+    static TEMPLATE: OnceCell<(Place, Cast)> = OnceCell::const_new();
+    let (template, cast) = TEMPLATE.get_or_init(populate).await;
+    (template.copy(), cast.clone())
 }
 
-fn person(number: usize) -> NewUser {
+async fn populate() -> (Place, Cast) {
+    let place = Place::empty();
+    let cast = place.cast();
+    let provider = Provider::start(config(&place), Clock::System, Random::System).await;
+    let provider = provider.expect("it starts");
+    for number in 0..PEOPLE {
+        people::add_user(provider.app(), somebody(number)).await.expect("a person");
+    }
+    // What is not yet in the file would not be copied.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    provider.serve(Shutdown::from(stop)).await.expect("it ends");
+    (place, cast)
+}
+
+fn somebody(number: usize) -> NewUser {
     NewUser {
-        username: format!("person{number}"),
+        username: person(number),
         email: None,
         email_verified: false,
         claims: StandardClaims::default(),
@@ -120,7 +124,7 @@ fn person(number: usize) -> NewUser {
 }
 
 fn config(place: &Place) -> Config {
-    let mut config = Config::read("", "", place.environment()).expect("a configuration");
+    let mut config = faulty::config(place);
     config.password.argon2_memory_kib = 64;
     config.password.argon2_iterations = 1;
     config
@@ -130,47 +134,28 @@ fn config(place: &Place) -> Config {
 async fn play(seeds: std::ops::Range<u64>, found: &Found) {
     let (place, cast) = place().await;
     let (cast, log, dice) = (Arc::new(cast), Log::default(), Arc::new(Dice::patient(SLOW)));
-    let provider = Provider::start(config(&place), Clock::System, Random::System).await;
-    let provider = provider.expect("it starts");
-    let plan = Arc::clone(&dice);
-    provider.app().store.clone().break_by(Arc::new(move |point| plan.fate(point)));
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(provider.serve(Shutdown::from(stop.clone())));
+    let (stop, serving) = faulty::start(config(&place), &dice).await;
     let base = place.base();
-    let actor = |number| Actor::new(&person(number).username, &base, &cast, &log);
+    let actor = |number| Actor::new(&person(number), &base, &cast, &log);
     let mut people: Vec<Actor> = (0..PEOPLE).map(actor).collect();
+    // They begin in calm weather, with something to lose.
+    for actor in &mut people {
+        actor.settle_in().await;
+    }
     for (turn, seed) in seeds.clone().enumerate() {
         let actor = &mut people[turn % PEOPLE];
         actor.random = Random::seeded(seed);
         while actor.grants.len() > CARRIED {
             actor.grants.pop_front();
         }
-        // Whom the block has not seen yet begins in calm weather, with something to lose.
-        if turn < PEOPLE {
-            actor.sign_in().await;
-            for _ in 0..2 {
-                actor.authorize().await;
-                actor.redeem().await;
-            }
-        }
+        log.lock().unwrap().clear();
         dice.start(seed);
         for _ in 0..ACTS {
             actor.act().await;
         }
         dice.stop();
-        let under_faults = std::mem::take(&mut *log.lock().unwrap());
-        // A write that nobody waits for any more may still be under way.
-        tokio::time::sleep(Duration::from_millis(2 * SLOW)).await;
+        found.note(&log.lock().unwrap());
         actor.audit().await;
-        let audited = std::mem::take(&mut *log.lock().unwrap());
-        let count = |fits: &dyn Fn(u16) -> bool| {
-            under_faults.iter().filter(|one| fits(one.status)).count() as u64
-        };
-        let right = |status| [200, 303, 400, 401, 503].contains(&status);
-        found.odd.fetch_add(count(&|status| !right(status)), Ordering::Relaxed);
-        found.refused.fetch_add(count(&|status| status == 503), Ordering::Relaxed);
-        let requests = (under_faults.len() + audited.len()) as u64;
-        found.requests.fetch_add(requests, Ordering::Relaxed);
         found.seeds.fetch_add(1, Ordering::Relaxed);
         if !actor.violations.is_empty() {
             let of = format!("seed {seed} of the block from {}", seeds.start);

@@ -19,7 +19,7 @@ use crate::postgres::free_port;
 pub const CALLBACK: &str = "https://shop.example/callback";
 /// Of the application that must ask.
 pub const DIARY_CALLBACK: &str = "https://diary.example/callback";
-/// How many people an instance knows: person0 and so on.
+/// How many people an instance knows, by [`person`].
 pub const PEOPLE: usize = 9;
 /// Who turns two-factor on and off, and lets an application in that must ask.
 pub const KEEPER: &str = "keeper";
@@ -28,6 +28,11 @@ pub const GUEST: &str = "guest";
 /// All that an instance knows.
 pub const EVERYBODY: usize = PEOPLE + 2;
 pub const PASSWORD: &str = "Warm-granite-7-otters";
+
+/// What the people are called.
+pub fn person(number: usize) -> String {
+    format!("person{number}")
+}
 
 /// Where an instance keeps what it keeps, and how it is run.
 pub struct Place {
@@ -49,11 +54,16 @@ impl Place {
             let cast = place.populate();
             (place, cast)
         });
+        (template.copy(), cast.clone())
+    }
+
+    /// Another one that begins with all that is in the files of this one.
+    pub fn copy(&self) -> Self {
         let place = Self::empty();
         for name in ["data", "keys"] {
-            place.take_over(template, name);
+            place.take_over(self, name);
         }
-        (place, cast.clone())
+        place
     }
 
     /// Copies a folder of another instance.
@@ -66,7 +76,7 @@ impl Place {
     /// Makes the cast and the people.
     pub fn populate(&self) -> Cast {
         for number in 0..PEOPLE {
-            self.add_user(&format!("person{number}"));
+            self.add_user(&person(number));
         }
         self.add_user(KEEPER);
         self.add_user(GUEST);

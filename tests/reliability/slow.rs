@@ -7,7 +7,7 @@ use latchkey::paths;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::load::{Load, Mix};
+use crate::load::{Load, Mix, TOKENS};
 use crate::report::{Report, ms, p99, quantile};
 use crate::server::{Place, Server};
 
@@ -49,7 +49,7 @@ pub async fn run(report: &mut Report) {
     drop(load.exchanges());
     let going = load.go(200);
     tokio::time::sleep(report.pick(Duration::from_secs(2), Duration::from_secs(20))).await;
-    let base = p99(&going.exchanges(), &["introspect", "refresh"]);
+    let base = p99(&going.exchanges(), TOKENS);
 
     let count = report.pick(200, 5000);
     let files = server.files();
@@ -107,7 +107,7 @@ fn look(
         let open = all.filter(|(_, took)| took.is_none()).count();
         report.must(ID, &format!("{kind:?}: never closed"), open, "0", open == 0);
     }
-    let ours = p99(during, &["introspect", "refresh"]);
+    let ours = p99(during, TOKENS);
     report.fact(ID, "p99 of tokens without slow clients", ms(base));
     let bound = (base * 2).max(Duration::from_millis(10));
     report.within(ID, "p99 of tokens beside slow clients", ours, bound);
