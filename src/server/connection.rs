@@ -62,8 +62,13 @@ pub(super) enum Verdict {
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
+        Self::since(Instant::now())
+    }
+
+    /// That of a connection that was accepted then.
+    pub(super) fn since(start: Instant) -> Arc<Self> {
         Arc::new(Self {
-            start: Instant::now(),
+            start,
             in_flight: AtomicUsize::new(0),
             served: AtomicBool::new(false),
             http2: AtomicBool::new(false),
@@ -78,7 +83,12 @@ impl Activity {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(NEVER - 1)
+        self.at(Instant::now())
+    }
+
+    fn at(&self, instant: Instant) -> u64 {
+        let passed = instant.saturating_duration_since(self.start);
+        u64::try_from(passed.as_millis()).unwrap_or(NEVER - 1)
     }
 
     /// A request's header has arrived; `InFlight` ends when the response has been written.
@@ -121,10 +131,10 @@ impl Activity {
         }
     }
 
-    /// How long this connection has kept us waiting: for a header, a body, a reader, or the next
-    /// request. Zero while it is we who are at work.
-    pub(super) fn waiting_for(&self) -> Duration {
-        let now = self.now();
+    /// How long this connection has kept us waiting `now`: for a header, a body, a reader, or the
+    /// next request. Zero while it is we who are at work.
+    pub(super) fn waiting_for(&self, now: Instant) -> Duration {
+        let now = self.at(now);
         let since = |at: &AtomicU64| Some(at.load(Ordering::SeqCst)).filter(|at| *at != NEVER);
         let idle = self.in_flight.load(Ordering::SeqCst) == 0;
         let in_head = !self.http2.load(Ordering::SeqCst) || !self.served.load(Ordering::SeqCst);

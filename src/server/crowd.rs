@@ -8,10 +8,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::connection::Activity;
 
 /// Nobody has to go who has not kept us waiting for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long it is remembered who has kept us waiting: when thousands want in at once, not everybody
+/// is looked at for each of them.
+const REMEMBERED: Duration = Duration::from_millis(20);
 
 /// Who is here.
 #[derive(Debug, Default)]
@@ -21,6 +27,38 @@ pub(super) struct Crowd(Mutex<Places>);
 struct Places {
     next: u64,
     taken: HashMap<u64, Arc<Activity>>,
+    /// Who had kept us waiting when everybody was looked at, the longest last.
+    slow: Vec<u64>,
+    looked: Option<Instant>,
+}
+
+impl Places {
+    /// Looks at everybody.
+    fn look(&mut self, now: Instant) {
+        let mut slow: Vec<_> = self
+            .taken
+            .iter()
+            .map(|(number, activity)| (activity.waiting_for(now), *number))
+            .filter(|(waiting, _)| *waiting >= PATIENCE)
+            .collect();
+        slow.sort_unstable();
+        self.slow = slow.into_iter().map(|(_, number)| number).collect();
+        self.looked = Some(now);
+    }
+
+    /// Sends away the slowest of those who are remembered and still keep us waiting.
+    fn send_away(&mut self, now: Instant) -> bool {
+        while let Some(number) = self.slow.pop() {
+            let here = self.taken.get(&number).filter(|activity| !activity.is_sent_away());
+            if let Some(activity) = here
+                && activity.waiting_for(now) >= PATIENCE
+            {
+                activity.send_away();
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Crowd {
@@ -39,18 +77,15 @@ impl Crowd {
 
     /// Sends away the one that has kept us waiting longest; whether there was one.
     pub(super) fn make_room(&self) -> bool {
-        let places = self.places();
-        let waiting = places.taken.values().filter(|activity| !activity.is_sent_away());
-        let slowest = waiting
-            .map(|activity| (activity.waiting_for(), activity))
-            .max_by_key(|(waiting, _)| *waiting);
-        match slowest {
-            Some((waiting, activity)) if waiting >= PATIENCE => {
-                activity.send_away();
-                true
-            }
-            _ => false,
+        self.make_room_at(Instant::now())
+    }
+
+    fn make_room_at(&self, now: Instant) -> bool {
+        let mut places = self.places();
+        if places.looked.is_none_or(|looked| now.duration_since(looked) >= REMEMBERED) {
+            places.look(now);
         }
+        places.send_away(now)
     }
 }
 
@@ -64,5 +99,52 @@ pub(super) struct Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.crowd.places().taken.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_go_one_after_the_other() {
+        let crowd = Arc::new(Crowd::default());
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let join = |ms| {
+            let activity = Activity::since(at(ms));
+            (crowd.join(Arc::clone(&activity)), activity)
+        };
+        let mut here: Vec<_> = [0, 100, 200, 300, 400].map(join).into();
+        let gone = |here: &[(Member, Arc<Activity>)]| -> Vec<bool> {
+            here.iter().map(|(_, activity)| activity.is_sent_away()).collect()
+        };
+        assert!(!crowd.make_room_at(at(999)), "nobody was that slow");
+        // All but the last are later; the second has left, and the third asks for something.
+        drop(here.remove(1));
+        let _request = here[1].1.begin(false);
+        assert!(crowd.make_room_at(at(1350)));
+        assert_eq!(gone(&here), [true, false, false, false], "the first");
+        assert!(crowd.make_room_at(at(1351)));
+        assert_eq!(gone(&here), [true, false, true, false], "the next who is slow");
+        assert!(!crowd.make_room_at(at(1399)), "the last has not been slow for a second");
+        assert!(crowd.make_room_at(at(1420)));
+        assert_eq!(gone(&here), [true, false, true, true]);
+        assert!(!crowd.make_room_at(at(9000)), "nobody is sent away twice");
+    }
+
+    #[test]
+    fn who_is_served_meanwhile_stays() {
+        let crowd = Arc::new(Crowd::default());
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let [first, second] = [0, 1].map(|ms| Activity::since(at(ms)));
+        let _members = [&first, &second].map(|activity| crowd.join(Arc::clone(activity)));
+        let third = Activity::since(at(2));
+        let _member = crowd.join(Arc::clone(&third));
+        assert!(crowd.make_room_at(at(2000)));
+        let _request = second.begin(false);
+        assert!(crowd.make_room_at(at(2001)), "the third keeps us waiting");
+        assert!(first.is_sent_away() && third.is_sent_away() && !second.is_sent_away());
     }
 }

@@ -222,9 +222,10 @@ impl Listener {
     }
 }
 
-/// What the system keeps at most for a reader that does not read; connections inherit it. Left to
-/// itself it may grow to some megabytes for each of them.
-const SEND_BUFFER: u32 = 128 * 1024;
+/// What the system keeps at most for a reader that does not read; connections inherit it (Linux keeps
+/// twice as much, with its own bookkeeping). Left to itself it may grow to some megabytes for each of
+/// them. Each page and each asset fits in.
+const SEND_BUFFER: u32 = 64 * 1024;
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
