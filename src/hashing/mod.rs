@@ -1,5 +1,6 @@
 //! Password hashes: Argon2id in a bounded pool, so that no flood of sign-ins starves the rest.
 
+mod free_core;
 mod paces;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::secret::Random;
+use free_core::FreeCore;
 use paces::{Paces, shape};
 use threads::Threads;
 
@@ -46,7 +48,8 @@ pub enum HashingError {
     Fault(#[from] anyhow::Error),
 }
 
-/// Argon2id with this instance's parameters and pepper, one permit a core.
+/// Argon2id with this instance's parameters and pepper, one permit a core; while programs ask, one core is
+/// kept free.
 pub struct Hasher {
     params: Params,
     pepper: Arc<[u8; 32]>,
@@ -54,6 +57,7 @@ pub struct Hasher {
     permits: Arc<Semaphore>,
     decoy: String,
     paces: Arc<Paces>,
+    free_core: Arc<FreeCore>,
     threads: Threads,
 }
 
@@ -78,6 +82,7 @@ impl Hasher {
         let params = Params::new(memory_kib, iterations, parallelism, None)
             .map_err(|error| anyhow::anyhow!("the Argon2id parameters do not fit: {error}"))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let free_core = Arc::default();
         let mut hasher = Self {
             params,
             pepper: Arc::new(pepper),
@@ -85,7 +90,8 @@ impl Hasher {
             permits: Arc::new(Semaphore::new(cores)),
             decoy: String::new(),
             paces: Arc::default(),
-            threads: Threads::start(cores)?,
+            threads: Threads::start(cores, &free_core)?,
+            free_core,
         };
         let nobodys = random.token("");
         hasher.decoy = hash(&hasher.params, &hasher.pepper, &nobodys, &random.bytes::<16>())?;
@@ -98,6 +104,17 @@ impl Hasher {
             Ok(permit) => Ok(Place { _permit: permit }),
             Err(_) => Err(HashingError::Busy),
         }
+    }
+
+    /// Keeps one of several cores free of hashes for a second: what is short and urgent goes on.
+    pub fn keep_core_free(&self) {
+        self.free_core.keep();
+    }
+
+    /// Whether one of several cores is kept free now.
+    #[must_use]
+    pub fn keeps_core_free(&self) -> bool {
+        self.free_core.is_kept()
     }
 
     /// Hashes a new password, already normalised, into a PHC string.

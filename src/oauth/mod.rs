@@ -12,22 +12,35 @@ pub mod userinfo;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::{paths, web::cors};
 
 /// The endpoints that programs call; scripts of other origins may, too.
-pub fn program_routes() -> Router<Arc<App>> {
+pub fn program_routes(app: &Arc<App>) -> Router<Arc<App>> {
+    let urgent = || middleware::from_fn_with_state(Arc::clone(app), keep_core_free);
     Router::new()
-        .route(paths::TOKEN, post(token::post))
+        .route(paths::TOKEN, post(token::post).layer(urgent()))
         .route(paths::REVOKE, post(revocation::post))
-        .route(paths::USERINFO, get(userinfo::get).post(userinfo::post))
+        .route(paths::USERINFO, get(userinfo::get).post(userinfo::post).layer(urgent()))
         .route(paths::JWKS, get(metadata::jwks))
         .route(paths::OPENID_CONFIGURATION, get(metadata::document))
         .route(paths::AUTHORIZATION_SERVER_METADATA, get(metadata::document))
         .layer(cors::open())
-        .route(paths::INTROSPECT, post(introspection::post))
+        .route(paths::INTROSPECT, post(introspection::post).layer(urgent()))
+}
+
+/// Keeps a core free for programs that get what they ask for: who is refused cannot slow sign-ins down.
+async fn keep_core_free(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    if answer.status().is_success() {
+        app.hasher.keep_core_free();
+    }
+    answer
 }
 
 /// Where a browser arrives with an authorization request.

@@ -54,7 +54,7 @@ pub fn router_within(app: Arc<App>, limits: &AddressLimits) -> Router {
         .layer(middleware::from_fn(refuse_nul))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), render_errors));
     pages
-        .merge(oauth::program_routes())
+        .merge(oauth::program_routes(&app))
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn(request_id::name))
         .layer(middleware::from_fn_with_state(proxies, identify))

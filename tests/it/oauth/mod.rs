@@ -2,6 +2,7 @@
 
 mod authorization;
 mod end_session;
+mod free_core;
 mod introspection;
 mod lifetimes;
 mod metadata;
