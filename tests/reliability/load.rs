@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::keeper::Keeper;
@@ -23,6 +24,23 @@ pub enum Mix {
 
 /// What [`Mix::Tokens`] asks for.
 pub const TOKENS: &[&str] = &["introspect", "refresh"];
+
+/// A thread of their own for those who are in the way, so that who measures does not queue up behind
+/// them. They stand for other machines, so they leave the cores to the provider where it wants them.
+/// It is to be shut down in the background.
+pub fn bystanders() -> Runtime {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .on_thread_start(stand_back)
+        .enable_all()
+        .build();
+    runtime.expect("a runtime")
+}
+
+fn stand_back() {
+    let this = Some(rustix::thread::gettid());
+    rustix::process::setpriority_process(this, 19).expect("a low priority");
+}
 
 /// The actors and what they have seen.
 pub struct Load {

@@ -98,8 +98,22 @@ pub fn quantile(times: impl Iterator<Item = Duration>, share: f64) -> Duration {
     times.get(at).copied().unwrap_or_default()
 }
 
+fn answered<'a>(
+    exchanges: &'a [Exchange],
+    kinds: &'a [&str],
+) -> impl Iterator<Item = Duration> + 'a {
+    let wanted = exchanges.iter().filter(|one| kinds.contains(&one.kind) && one.status != 0);
+    wanted.map(|one| one.took)
+}
+
 /// The 99th percentile of the exchanges of some kinds.
 pub fn p99(exchanges: &[Exchange], kinds: &[&str]) -> Duration {
-    let wanted = exchanges.iter().filter(|one| kinds.contains(&one.kind) && one.status != 0);
-    quantile(wanted.map(|one| one.took), 0.99)
+    quantile(answered(exchanges, kinds), 0.99)
+}
+
+/// The percentiles below it, which a machine that stands still for some milliseconds each second does
+/// not move.
+pub fn below_p99(exchanges: &[Exchange], kinds: &[&str]) -> String {
+    let of = |share| ms(quantile(answered(exchanges, kinds), share));
+    format!("{}, {}, {}", of(0.5), of(0.9), of(0.98))
 }

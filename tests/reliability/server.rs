@@ -265,6 +265,16 @@ impl Terminal {
     }
 }
 
+/// How many files a process has open. To list thousands of them takes milliseconds, in which nothing
+/// is measured; Linux 6.2 and later tell their number.
+pub fn open_files(process: u32) -> usize {
+    let path = format!("/proc/{process}/fd");
+    match fs::metadata(&path).map(|folder| folder.len()) {
+        Ok(count) if count > 0 => usize::try_from(count).unwrap_or(usize::MAX),
+        _ => fs::read_dir(path).map_or(0, Iterator::count),
+    }
+}
+
 /// A running provider; it dies with this.
 pub struct Server {
     child: std::cell::RefCell<Child>,
@@ -329,7 +339,7 @@ impl Server {
 
     /// Open file descriptors.
     pub fn files(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
+        open_files(self.id())
     }
 
     /// What it has logged, and its predecessors at the same place.
