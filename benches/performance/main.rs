@@ -142,13 +142,14 @@ impl Bench {
     fn operations(&mut self, instance: &mut Instance) -> anyhow::Result<()> {
         let goal = |limit, share| Goal { limit, share };
         let Instance { engine, commits, process, scripts } = instance;
+        // Sign-ins first: while programs are served, and for a second more, they leave a core free.
         let all: [(&str, &mut [Script], u16, Goal); 6] = [
+            (LOGIN, &mut scripts.login, 303, goal(HASHES, Some(0.9))),
             (DISCOVERY, &mut scripts.discovery, 200, goal(HTTP, None)),
             (INTROSPECTION, &mut scripts.introspection, 200, goal(HTTP, Some(0.5))),
             (CREDENTIALS, &mut scripts.client_credentials, 200, goal(HTTP, Some(0.4))),
             (EXCHANGE, &mut scripts.code_exchange, 200, goal(SIGNATURES, Some(0.7))),
             (REFRESH, &mut scripts.refresh, 200, goal(commits, None)),
-            (LOGIN, &mut scripts.login, 303, goal(HASHES, Some(0.9))),
         ];
         for (operation, scripts, status, goal) in all {
             let name = format!("{operation} on {engine}");

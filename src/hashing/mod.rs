@@ -54,6 +54,8 @@ pub struct Hasher {
     params: Params,
     pepper: Arc<[u8; 32]>,
     places: Arc<Semaphore>,
+    /// Places that stay empty while a core is kept free: that of its thread, and its queue.
+    spared: usize,
     permits: Arc<Semaphore>,
     decoy: String,
     paces: Arc<Paces>,
@@ -87,6 +89,11 @@ impl Hasher {
             params,
             pepper: Arc::new(pepper),
             places: Arc::new(Semaphore::new(cores + if queue == 0 { cores * 4 } else { queue })),
+            spared: match (cores, queue) {
+                (..=1, _) => 0,
+                (_, 0) => 5,
+                _ => 1,
+            },
             permits: Arc::new(Semaphore::new(cores)),
             decoy: String::new(),
             paces: Arc::default(),
@@ -100,6 +107,9 @@ impl Hasher {
 
     /// A place in the queue, until it is dropped; [`HashingError::Busy`] when all are taken.
     pub fn reserve(&self) -> Result<Place, HashingError> {
+        if self.free_core.is_kept() && self.places.available_permits() <= self.spared {
+            return Err(HashingError::Busy);
+        }
         match Arc::clone(&self.places).try_acquire_owned() {
             Ok(permit) => Ok(Place { _permit: permit }),
             Err(_) => Err(HashingError::Busy),

@@ -77,3 +77,24 @@ async fn nobody_waits_longer_than_a_second() {
     drop(held);
     assert!(hasher.verify(&place, "b".into(), None).await.is_ok());
 }
+
+#[tokio::test]
+async fn while_a_core_is_kept_its_thread_and_its_places_rest() {
+    let hasher = hasher(64, 1);
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let places = || std::iter::from_fn(|| hasher.reserve().ok()).collect::<Vec<_>>().len();
+    assert_eq!(places(), cores * 5);
+    hasher.keep_core_free();
+    assert_eq!(places(), (cores - 1).max(1) * 5, "fewer hash, so fewer wait");
+    if cores == 1 {
+        return;
+    }
+    let last = format!("hashing-{}", cores - 1);
+    let mut by_last = 0;
+    for _ in 0..30 {
+        hasher.keep_core_free();
+        let thread = hasher.threads.run(|_| Ok(std::thread::current().name().map(str::to_owned)));
+        by_last += usize::from(thread.await.unwrap().as_ref() == Some(&last));
+    }
+    assert!(by_last <= 1, "it may have waited for one, but takes no more: {by_last}");
+}

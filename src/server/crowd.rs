@@ -147,4 +147,17 @@ mod tests {
         assert!(crowd.make_room_at(at(2001)), "the third keeps us waiting");
         assert!(first.is_sent_away() && third.is_sent_away() && !second.is_sent_away());
     }
+
+    #[test]
+    fn everybody_is_looked_at_once_in_a_while() {
+        let crowd = Arc::new(Crowd::default());
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let here = [0, 10, 15].map(|ms| Activity::since(at(ms)));
+        let _members = here.each_ref().map(|activity| crowd.join(Arc::clone(activity)));
+        assert!(crowd.make_room_at(at(1005)));
+        assert!(!crowd.make_room_at(at(1020)), "who has become slow since is not known yet");
+        assert!(crowd.make_room_at(at(1025)) && crowd.make_room_at(at(1026)));
+        assert!(here.iter().all(|activity| activity.is_sent_away()));
+    }
 }

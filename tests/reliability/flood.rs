@@ -266,7 +266,7 @@ fn look(report: &mut Report, offered: &Offered, during: &[Exchange], base: Durat
     report.fact(ID, "p50, p90, p98 of tokens in the flood", below_p99(during, TOKENS));
     let of = |minute: &[Exchange]| ms(p99(minute, TOKENS));
     let minutes: Vec<_> = during.chunks(MINUTE).map(of).collect();
-    report.fact(ID, "the same by the minute", minutes.join(", "));
+    report.fact(ID, "p99 by the minute", minutes.join(", "));
     let failed: Vec<_> = during.iter().filter(|one| one.status != 200).collect();
     let what = format!("token requests that failed, of {}", during.len());
     for one in &failed {

@@ -113,7 +113,9 @@ fn look(
     }
     let ours = p99(during, TOKENS);
     report.fact(ID, "p99 of tokens without slow clients", ms(base));
-    report.within(ID, "p99 of tokens beside slow clients", ours, base * 2);
+    // A machine may stand still for some milliseconds each second, which p99 sees or does not.
+    let bound = (base * 2).max(Duration::from_millis(5));
+    report.within(ID, "p99 of tokens beside slow clients", ours, bound);
     let what = "p50, p90, p98 of tokens beside slow clients";
     report.fact(ID, what, below_p99(during, TOKENS));
     let failed = during.iter().filter(|one| one.status != 200).count();
