@@ -84,16 +84,13 @@ impl Hasher {
         let params = Params::new(memory_kib, iterations, parallelism, None)
             .map_err(|error| anyhow::anyhow!("the Argon2id parameters do not fit: {error}"))?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let places = |threads| threads + if queue == 0 { threads * 4 } else { queue };
         let free_core = Arc::default();
         let mut hasher = Self {
             params,
             pepper: Arc::new(pepper),
-            places: Arc::new(Semaphore::new(cores + if queue == 0 { cores * 4 } else { queue })),
-            spared: match (cores, queue) {
-                (..=1, _) => 0,
-                (_, 0) => 5,
-                _ => 1,
-            },
+            places: Arc::new(Semaphore::new(places(cores))),
+            spared: places(cores) - places((cores - 1).max(1)),
             permits: Arc::new(Semaphore::new(cores)),
             decoy: String::new(),
             paces: Arc::default(),
@@ -107,7 +104,7 @@ impl Hasher {
 
     /// A place in the queue, until it is dropped; [`HashingError::Busy`] when all are taken.
     pub fn reserve(&self) -> Result<Place, HashingError> {
-        if self.free_core.is_kept() && self.places.available_permits() <= self.spared {
+        if self.keeps_core_free() && self.places.available_permits() <= self.spared {
             return Err(HashingError::Busy);
         }
         match Arc::clone(&self.places).try_acquire_owned() {

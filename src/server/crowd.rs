@@ -106,19 +106,28 @@ impl Drop for Member {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_slowest_go_one_after_the_other() {
-        let crowd = Arc::new(Crowd::default());
-        let begun = Instant::now();
-        let at = |ms| begun + Duration::from_millis(ms);
-        let join = |ms| {
+    type Here = (Member, Arc<Activity>);
+
+    /// A crowd of connections that were accepted so many milliseconds after an instant, and that
+    /// instant so many milliseconds later.
+    fn crowd<const N: usize>(ms: [u64; N]) -> (Arc<Crowd>, Vec<Here>, impl Fn(u64) -> Instant) {
+        let (crowd, begun) = (Arc::new(Crowd::default()), Instant::now());
+        let at = move |ms| begun + Duration::from_millis(ms);
+        let here = ms.map(|ms| {
             let activity = Activity::since(at(ms));
             (crowd.join(Arc::clone(&activity)), activity)
-        };
-        let mut here: Vec<_> = [0, 100, 200, 300, 400].map(join).into();
-        let gone = |here: &[(Member, Arc<Activity>)]| -> Vec<bool> {
-            here.iter().map(|(_, activity)| activity.is_sent_away()).collect()
-        };
+        });
+        (crowd, here.into(), at)
+    }
+
+    /// Who was sent away.
+    fn gone(here: &[Here]) -> Vec<bool> {
+        here.iter().map(|(_, activity)| activity.is_sent_away()).collect()
+    }
+
+    #[test]
+    fn the_slowest_go_one_after_the_other() {
+        let (crowd, mut here, at) = crowd([0, 100, 200, 300, 400]);
         assert!(!crowd.make_room_at(at(999)), "nobody was that slow");
         // All but the last are later; the second has left, and the third asks for something.
         drop(here.remove(1));
@@ -135,29 +144,19 @@ mod tests {
 
     #[test]
     fn who_is_served_meanwhile_stays() {
-        let crowd = Arc::new(Crowd::default());
-        let begun = Instant::now();
-        let at = |ms| begun + Duration::from_millis(ms);
-        let [first, second] = [0, 1].map(|ms| Activity::since(at(ms)));
-        let _members = [&first, &second].map(|activity| crowd.join(Arc::clone(activity)));
-        let third = Activity::since(at(2));
-        let _member = crowd.join(Arc::clone(&third));
+        let (crowd, here, at) = crowd([0, 1, 2]);
         assert!(crowd.make_room_at(at(2000)));
-        let _request = second.begin(false);
+        let _request = here[1].1.begin(false);
         assert!(crowd.make_room_at(at(2001)), "the third keeps us waiting");
-        assert!(first.is_sent_away() && third.is_sent_away() && !second.is_sent_away());
+        assert_eq!(gone(&here), [true, false, true]);
     }
 
     #[test]
     fn everybody_is_looked_at_once_in_a_while() {
-        let crowd = Arc::new(Crowd::default());
-        let begun = Instant::now();
-        let at = |ms| begun + Duration::from_millis(ms);
-        let here = [0, 10, 15].map(|ms| Activity::since(at(ms)));
-        let _members = here.each_ref().map(|activity| crowd.join(Arc::clone(activity)));
+        let (crowd, here, at) = crowd([0, 10, 15]);
         assert!(crowd.make_room_at(at(1005)));
         assert!(!crowd.make_room_at(at(1020)), "who has become slow since is not known yet");
         assert!(crowd.make_room_at(at(1025)) && crowd.make_room_at(at(1026)));
-        assert!(here.iter().all(|activity| activity.is_sent_away()));
+        assert_eq!(gone(&here), [true; 3]);
     }
 }
